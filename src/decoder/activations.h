@@ -1,0 +1,47 @@
+// The buffers of one step.
+#pragma once
+
+#include <cstdint>
+
+#include "core/aligned_buffer.h"
+#include "core/matrix.h"
+#include "nolens/config.h"
+
+namespace nolens {
+
+/// Every buffer holds T rows. They are views into one allocation that is made for the largest step seen
+/// and reused; a step with fewer rows uses their beginning. No two share memory.
+///
+/// Widths of q, k, v and attended are those of the widest layer; layer_view() narrows them.
+class Activations {
+ public:
+  explicit Activations(const TextConfig& config);
+  /// Makes room for `rows` rows. \throws Error{kResource}
+  void resize(std::int64_t rows);
+
+  Matrix normed;    ///< [T, D]: a norm's output
+  Matrix branch;    ///< [T, D]: what a block adds to the residual stream
+  Matrix gate;      ///< [T, F]
+  Matrix up;        ///< [T, F]
+  /// First `width` columns' worth of q [T, H*S], attended [T, H*S], k and v [T, G*S].
+  [[nodiscard]] Matrix q(std::int64_t width) const noexcept;
+  [[nodiscard]] Matrix attended(std::int64_t width) const noexcept;
+  [[nodiscard]] Matrix k(std::int64_t width) const noexcept;
+  [[nodiscard]] Matrix v(std::int64_t width) const noexcept;
+  [[nodiscard]] std::int64_t bytes() const noexcept { return buffer_.size() * 4; }
+
+ private:
+  std::int64_t hidden_size_;
+  std::int64_t intermediate_size_;
+  std::int64_t query_width_ = 0;
+  std::int64_t key_width_ = 0;
+  std::int64_t rows_ = 0;
+  std::int64_t capacity_ = 0;
+  float* q_ = nullptr;
+  float* attended_ = nullptr;
+  float* k_ = nullptr;
+  float* v_ = nullptr;
+  AlignedBuffer<float> buffer_;
+};
+
+}  // namespace nolens

@@ -1,0 +1,152 @@
+// The forward pass.
+#include "decoder/decoder.h"
+
+#include "core/check.h"
+#include "decoder/rope_table.h"
+
+namespace nolens {
+
+namespace {
+
+constexpr std::span<const float> kNoWeight{};
+constexpr std::span<const float> kNoBias{};
+
+/// The reference applies no 1/sqrt(head_dim): Q and K are normalised per head instead.
+constexpr float kAttentionScale = 1.0F;
+
+}  // namespace
+
+Decoder::Decoder(const TextConfig& config, const DecoderWeights& weights, Kernels& kernels)
+    : config_(config), weights_(weights), kernels_(kernels), activations_(config) {
+  for (const LayerConfig& layer : config.layers) {
+    TypeState& state = type_state(layer.type);
+    if (!state.used) {
+      state.frequencies = rope_frequencies(config.rope(layer.type), layer.head_dim);
+      state.pairs = layer.head_dim / 2;
+      state.used = true;
+    }
+    // One table serves all layers of a type: validate() allows one head_dim per type only.
+    NOLENS_CHECK(state.pairs == layer.head_dim / 2);
+  }
+}
+
+void Decoder::prepare(std::span<const StepSequence> sequences, std::int64_t rows) {
+  sequences_ = sequences;
+  positions_.clear();
+  for (const StepSequence& sequence : sequences) {
+    for (std::int64_t i = 0; i < sequence.row_count; ++i) {
+      positions_.push_back(sequence.cache->end() + i);
+    }
+  }
+  NOLENS_CHECK(static_cast<std::int64_t>(positions_.size()) == rows);
+  activations_.resize(rows);
+  for (const LayerType type : {LayerType::kSlidingAttention, LayerType::kFullAttention}) {
+    TypeState& state = type_state(type);
+    if (!state.used) {
+      continue;
+    }
+    if (state.cos.size() < rows * state.pairs) {
+      state.cos = AlignedBuffer<float>(rows * state.pairs);
+      state.sin = AlignedBuffer<float>(rows * state.pairs);
+    }
+    fill_rope_table(state.frequencies, positions_, {state.cos.data(), rows, state.pairs},
+                    {state.sin.data(), rows, state.pairs});
+    state.visible.first.clear();
+    state.visible.last.clear();
+    for (const StepSequence& sequence : sequences) {
+      const std::int64_t begin = sequence.cache->end();
+      append_visibility(type, sequence.mask_rule, config_.sliding_window, sequence.blocks, begin,
+                        begin + sequence.row_count, state.visible);
+    }
+  }
+}
+
+/// x += post_attention_layernorm(o_proj(attention(q, k, v))), all from input_layernorm(x).  x [T, D]
+void Decoder::attention_block(std::size_t layer, Matrix x) {
+  const LayerConfig& shape = config_.layers[layer];
+  const LayerWeights& w = weights_.layers[layer];
+  TypeState& state = type_state(shape.type);
+  const std::int64_t heads = config_.num_attention_heads;
+  const std::int64_t kv_heads = shape.num_key_value_heads;
+  const float eps = config_.rms_norm_eps;
+  const ConstMatrix cos{state.cos.data(), x.rows, state.pairs};
+  const ConstMatrix sin{state.sin.data(), x.rows, state.pairs};
+  const Matrix q = activations_.q(heads * shape.head_dim);
+  const Matrix k = activations_.k(kv_heads * shape.head_dim);
+  const Matrix v = activations_.v(kv_heads * shape.head_dim);
+  const Matrix attended = activations_.attended(heads * shape.head_dim);
+
+  kernels_.rms_norm(x, w.input_layernorm, eps, activations_.normed);
+  kernels_.linear(activations_.normed, w.q_proj, kNoBias, q);
+  kernels_.linear(activations_.normed, w.k_proj, kNoBias, k);
+  // Where K and V share a projection, V is its raw output: before k_norm and before the rotation.
+  kernels_.linear(activations_.normed, shape.attention_k_eq_v ? w.k_proj : w.v_proj, kNoBias, v);
+  kernels_.rms_norm_heads(heads, w.q_norm, eps, q);
+  kernels_.rms_norm_heads(kv_heads, w.k_norm, eps, k);
+  kernels_.rms_norm_heads(kv_heads, kNoWeight, eps, v);
+  kernels_.rope(cos, sin, heads, q);
+  kernels_.rope(cos, sin, kv_heads, k);
+  kernels_.store_kv(k, v, slices_);
+  kernels_.attention({.q = q,
+                      .sequences = slices_,
+                      .first_visible = state.visible.first,
+                      .last_visible = state.visible.last,
+                      .num_attention_heads = heads,
+                      .num_key_value_heads = kv_heads,
+                      .head_dim = shape.head_dim,
+                      .scale = kAttentionScale},
+                     attended);
+  kernels_.linear(attended, w.o_proj, kNoBias, activations_.branch);
+  kernels_.rms_norm(activations_.branch, w.post_attention_layernorm, eps, activations_.branch);
+  kernels_.add(activations_.branch, x);
+}
+
+/// x += post_feedforward_layernorm(down(act(gate(h)) * up(h))), h = pre_feedforward_layernorm(x);
+/// then x *= layer_scalar.  x [T, D]
+void Decoder::mlp_block(std::size_t layer, Matrix x) {
+  const LayerWeights& w = weights_.layers[layer];
+  const float eps = config_.rms_norm_eps;
+  Activations& act = activations_;
+  kernels_.rms_norm(x, w.pre_feedforward_layernorm, eps, act.normed);
+  kernels_.linear(act.normed, w.gate_proj, kNoBias, act.gate);
+  kernels_.linear(act.normed, w.up_proj, kNoBias, act.up);
+  kernels_.gated_activation(act.gate, act.up, config_.hidden_activation, act.gate);
+  kernels_.linear(act.gate, w.down_proj, kNoBias, act.branch);
+  kernels_.rms_norm(act.branch, w.post_feedforward_layernorm, eps, act.branch);
+  kernels_.add(act.branch, x);
+  kernels_.scale(w.layer_scalar, x);
+}
+
+void Decoder::forward(std::span<const StepSequence> sequences, Matrix x,
+                      const LayerObserver& observer) {
+  prepare(sequences, x.rows);
+  for (std::size_t layer = 0; layer < config_.layers.size(); ++layer) {
+    slices_.clear();
+    std::int64_t first_row = 0;
+    for (const StepSequence& sequence : sequences) {
+      slices_.push_back({.kv = sequence.cache->view(layer),
+                         .first_row = first_row,
+                         .row_count = sequence.row_count,
+                         .first_position = sequence.cache->end()});
+      first_row += sequence.row_count;
+    }
+    attention_block(layer, x);
+    mlp_block(layer, x);
+    if (observer) {
+      observer(layer, x);
+    }
+  }
+  for (const StepSequence& sequence : sequences) {
+    sequence.cache->advance(sequence.row_count);
+  }
+}
+
+void Decoder::lm_head(Matrix x, Matrix logits) {
+  kernels_.rms_norm(x, weights_.norm, config_.rms_norm_eps, x);
+  kernels_.linear(x, weights_.lm_head, kNoBias, logits);
+  if (config_.final_logit_softcapping > 0.0F) {
+    kernels_.softcap(config_.final_logit_softcapping, logits);
+  }
+}
+
+}  // namespace nolens

@@ -1,0 +1,132 @@
+// The patch embedder of gemma4_unified and its simpler variants.
+#include "embed/image_embedder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "core/check.h"
+#include "formats/tensor_values.h"
+
+namespace nolens {
+
+namespace {
+
+/// PyTorch's default, which the reference does not override; rms_norm_eps is for the RMSNorm only.
+constexpr float kLayerNormEps = 1e-5F;
+constexpr std::span<const float> kNoWeight{};
+constexpr std::span<const float> kNoBias{};
+
+}  // namespace
+
+ImageEmbedderWeights image_embedder_weights(const VisionConfig& config, const TensorStore& store) {
+  const std::string root = "model.vision_embedder.";
+  ImageEmbedderWeights w;
+  if (config.patch_ln1) {
+    w.patch_ln1_weight = float_values(store, root + "patch_ln1.weight");
+    w.patch_ln1_bias = float_values(store, root + "patch_ln1.bias");
+  }
+  w.patch_dense = weight_matrix(store, root + "patch_dense.weight");
+  if (config.patch_bias) {
+    w.patch_dense_bias = float_values(store, root + "patch_dense.bias");
+  }
+  if (config.patch_ln2) {
+    w.patch_ln2_weight = float_values(store, root + "patch_ln2.weight");
+    w.patch_ln2_bias = float_values(store, root + "patch_ln2.bias");
+  }
+  if (config.position_embedding == PositionEmbedding::kLearned) {
+    w.pos_embedding = weight_matrix(store, root + "pos_embedding");
+  }
+  if (config.pos_norm) {
+    w.pos_norm_weight = float_values(store, root + "pos_norm.weight");
+    w.pos_norm_bias = float_values(store, root + "pos_norm.bias");
+  }
+  if (config.embedding_projection) {
+    w.embedding_projection = weight_matrix(store, "model.embed_vision.embedding_projection.weight");
+  }
+  return w;
+}
+
+ImageEmbedder::ImageEmbedder(const VisionConfig& config, const ImageEmbedderWeights& weights,
+                             Kernels& kernels)
+    : config_(config), weights_(weights), kernels_(kernels) {}
+
+void sinusoidal_position(std::int64_t coordinate, std::span<float> row) {
+  const std::size_t pairs = row.size() / 2;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    const double angle =
+        static_cast<double>(coordinate) *
+        std::pow(10'000.0, -2.0 * static_cast<double>(i) / static_cast<double>(row.size()));
+    row[i] = static_cast<float>(std::sin(angle));
+    row[pairs + i] = static_cast<float>(std::cos(angle));
+  }
+}
+
+/// u += P[x, 0] + P[y, 1], the two position rows added to each other first.   u [P, E]
+void ImageEmbedder::add_positions(const PatchGrid& grid, Matrix u) {
+  const std::int64_t width = u.cols;
+  AlignedBuffer<float> rows(2 * grid.num_patches() * width);
+  const Matrix x_rows{rows.data(), grid.num_patches(), width};
+  const Matrix y_rows{rows.data() + grid.num_patches() * width, grid.num_patches(), width};
+  if (config_.position_embedding == PositionEmbedding::kLearned) {
+    // As a table of [2 * mm_posemb_size, E]: row 2p is axis x at p, row 2p + 1 is axis y at p.
+    const WeightMatrix table{weights_.pos_embedding.data, weights_.pos_embedding.dtype,
+                             2 * weights_.pos_embedding.rows, width};
+    std::vector<TokenId> x_ids;
+    std::vector<TokenId> y_ids;
+    for (std::int64_t y = 0; y < grid.grid_height; ++y) {
+      for (std::int64_t x = 0; x < grid.grid_width; ++x) {
+        x_ids.push_back(static_cast<TokenId>(2 * x));
+        y_ids.push_back(static_cast<TokenId>(2 * y + 1));
+      }
+    }
+    kernels_.embed_rows(x_ids, table, 1.0F, x_rows);
+    kernels_.embed_rows(y_ids, table, 1.0F, y_rows);
+  } else {
+    for (std::int64_t i = 0; i < grid.num_patches(); ++i) {
+      const auto row_size = static_cast<std::size_t>(width);
+      sinusoidal_position(i % grid.grid_width, {x_rows.row(i), row_size});
+      sinusoidal_position(i / grid.grid_width, {y_rows.row(i), row_size});
+    }
+  }
+  kernels_.add(y_rows, x_rows);
+  kernels_.add(x_rows, u);
+}
+
+void ImageEmbedder::embed(const PatchGrid& grid, Matrix soft) {
+  const std::int64_t patches = grid.num_patches();
+  const std::int64_t width = weights_.patch_dense.rows;
+  NOLENS_CHECK(soft.rows == patches && grid.patch_values == weights_.patch_dense.cols);
+
+  ConstMatrix pixels = grid.rows();
+  AlignedBuffer<float> normed;
+  if (config_.patch_ln1) {
+    normed = AlignedBuffer<float>(patches * grid.patch_values);
+    const Matrix out{normed.data(), patches, grid.patch_values};
+    kernels_.layer_norm(pixels, weights_.patch_ln1_weight, weights_.patch_ln1_bias, kLayerNormEps,
+                        out);
+    pixels = out;
+  }
+  AlignedBuffer<float> hidden;
+  Matrix u = soft;
+  if (config_.embedding_projection) {
+    hidden = AlignedBuffer<float>(patches * width);
+    u = {hidden.data(), patches, width};
+  }
+  kernels_.linear(pixels, weights_.patch_dense, weights_.patch_dense_bias, u);
+  if (config_.patch_ln2) {
+    kernels_.layer_norm(u, weights_.patch_ln2_weight, weights_.patch_ln2_bias, kLayerNormEps, u);
+  }
+  if (config_.position_embedding != PositionEmbedding::kNone) {
+    add_positions(grid, u);
+  }
+  if (config_.pos_norm) {
+    kernels_.layer_norm(u, weights_.pos_norm_weight, weights_.pos_norm_bias, kLayerNormEps, u);
+  }
+  if (config_.embedding_projection) {
+    kernels_.rms_norm(u, kNoWeight, config_.rms_norm_eps, u);
+    kernels_.linear(u, weights_.embedding_projection, kNoBias, soft);
+  }
+}
+
+}  // namespace nolens

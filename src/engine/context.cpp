@@ -1,0 +1,249 @@
+// Prefill and decode steps of one session.
+#include "engine/context.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include "core/check.h"
+#include "engine/chunk_plan.h"
+
+namespace nolens {
+
+namespace {
+
+constexpr std::int64_t kDefaultContext = 8192;
+/// Rows of logits computed at once when every position is wanted: bounds the buffer to 16 MiB for the
+/// largest vocabulary.
+constexpr std::int64_t kLogitRows = 16;
+
+std::int64_t choose_context_length(const ModelConfig& config, std::int64_t wanted) {
+  const std::int64_t most = config.text.max_position_embeddings;
+  if (wanted < 0 || wanted > most) {
+    throw Error(ErrorCode::kUsage, "context length " + std::to_string(wanted) +
+                                       ": expected 1 to " + std::to_string(most) +
+                                       ", the model's limit, or 0 for the default");
+  }
+  return wanted != 0 ? wanted : std::min(most, kDefaultContext);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+Context::Context(std::shared_ptr<const Model> model, const SessionOptions& options)
+    : model_(std::move(model)),
+      options_(options),
+      context_length_(choose_context_length(model_->config(), options.context_length)),
+      cache_(model_->config().text, model_->impl().kv_type(), context_length_),
+      logits_(model_->config().text.vocab_size),
+      hidden_(model_->config().text.hidden_size) {
+  if (options.prefill_chunk < 1) {
+    throw Error(ErrorCode::kUsage, "prefill chunk " + std::to_string(options.prefill_chunk) +
+                                       ": expected at least 1 row");
+  }
+}
+
+Context Context::clone() const {
+  Context copy(model_, options_);
+  copy.ids_ = ids_;
+  copy.media_ = media_;
+  copy.cache_ = cache_.clone();
+  std::memcpy(copy.logits_.data(), logits_.data(), logits_.span().size_bytes());
+  std::memcpy(copy.hidden_.data(), hidden_.data(), hidden_.span().size_bytes());
+  copy.has_logits_ = has_logits_;
+  return copy;
+}
+
+std::span<const float> Context::logits() const {
+  if (!has_logits_) {
+    throw Error(ErrorCode::kUsage, "the session has no logits yet: append a prompt first");
+  }
+  return logits_.span();
+}
+
+std::span<const float> Context::hidden_state() const {
+  if (!has_logits_) {
+    throw Error(ErrorCode::kUsage, "the session has no hidden state yet: append a prompt first");
+  }
+  return hidden_.span();
+}
+
+void Context::check_room(std::int64_t count) const {
+  if (length() + count > context_length_) {
+    throw Error(ErrorCode::kInput,
+                "the prompt needs " + std::to_string(length() + count) +
+                    " tokens, but the context holds " + std::to_string(context_length_) +
+                    "; shorten the text, lower --image-tokens or raise --ctx (up to " +
+                    std::to_string(model_->config().text.max_position_embeddings) + ")");
+  }
+}
+
+void Context::extend(TokenSequence sequence) {
+  ids_.insert(ids_.end(), sequence.ids.begin(), sequence.ids.end());
+  std::move(sequence.media.begin(), sequence.media.end(), std::back_inserter(media_));
+}
+
+bool Context::can_truncate(std::int64_t length) const noexcept {
+  return cache_.can_rewind(std::min(length, cache_.end()));
+}
+
+void Context::ensure_logits() {
+  if (cache_.end() == length() && !has_logits_ && length() > 0 &&
+      cache_.can_rewind(length() - 1)) {
+    cache_.rewind(length() - 1);  // never inside a vision block: an end marker follows each
+  }
+  if (cache_.end() < length()) {
+    compute({});
+  }
+}
+
+void Context::truncate(std::int64_t length) {
+  cache_.rewind(std::min(length, cache_.end()));
+  ids_.resize(static_cast<std::size_t>(length));
+  while (!media_.empty() && media_.back().block.end > length) {
+    NOLENS_CHECK(media_.back().block.begin >= length);
+    media_.pop_back();
+  }
+  has_logits_ = false;
+}
+
+std::int64_t Context::common_prefix(const TokenSequence& sequence) const {
+  std::int64_t common = 0;
+  const std::int64_t most =
+      std::min(length(), static_cast<std::int64_t>(sequence.ids.size()));
+  while (common < most && ids_[static_cast<std::size_t>(common)] ==
+                              sequence.ids[static_cast<std::size_t>(common)]) {
+    ++common;
+  }
+  // Equal placeholders may stand for different pictures, and a block counts as a whole only.
+  for (std::size_t i = 0; i < std::max(media_.size(), sequence.media.size()); ++i) {
+    const bool same = i < media_.size() && i < sequence.media.size() &&
+                      media_[i].block.begin == sequence.media[i].block.begin &&
+                      media_[i].block.end == sequence.media[i].block.end &&
+                      media_[i].content_hash == sequence.media[i].content_hash &&
+                      media_[i].report.source_width == sequence.media[i].report.source_width &&
+                      media_[i].block.end <= common;
+    if (!same) {
+      if (i < media_.size()) {
+        common = std::min(common, media_[i].block.begin);
+      }
+      if (i < sequence.media.size()) {
+        common = std::min(common, sequence.media[i].block.begin);
+      }
+      break;
+    }
+  }
+  return common;
+}
+
+double Context::compute(const AppendOptions& options) {
+  const std::int64_t begin = cache_.end();
+  std::vector<VisionBlock> blocks;
+  for (const MediaSpan& span : media_) {
+    blocks.push_back(span.block);
+  }
+  double preprocess_seconds = 0.0;
+  try {
+    for (const Chunk& chunk : plan_chunks(begin, length(), options_.prefill_chunk, blocks)) {
+      preprocess_seconds += compute_chunk(chunk.begin, chunk.end, blocks, options);
+      if (options.progress) {
+        options.progress(static_cast<double>(chunk.end - begin) /
+                         static_cast<double>(length() - begin));
+      }
+    }
+  } catch (...) {
+    has_logits_ = false;
+    if (cache_.can_rewind(begin)) {
+      cache_.rewind(begin);
+    } else {
+      truncate(0);
+    }
+    throw;
+  }
+  return preprocess_seconds;
+}
+
+/// Fills x [T, D] with scaled token embeddings and, at placeholders, soft tokens.
+double Context::embed_rows(std::int64_t begin, std::int64_t end, Matrix x) {
+  const ModelConfig& config = model_->config();
+  Runtime& runtime = *model().runtime;
+  runtime.token_embedder->embed(
+      std::span(ids_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
+      x);
+  double preprocess_seconds = 0.0;
+  for (MediaSpan& span : media_) {
+    if (span.block.begin < begin || span.block.begin >= end) {
+      continue;
+    }
+    const auto start = std::chrono::steady_clock::now();
+    const PatchGrid grid = image_to_patches(span.image, *config.vision, config.image_processor,
+                                            span.budget, span.name);
+    preprocess_seconds += seconds_since(start);
+    NOLENS_CHECK(grid.num_patches() == span.block.end - span.block.begin);
+    runtime.image_embedder->embed(grid, x.row_range(span.block.begin - begin, span.block.end - begin));
+  }
+  return preprocess_seconds;
+}
+
+double Context::compute_chunk(std::int64_t begin, std::int64_t end,
+                              std::span<const VisionBlock> blocks, const AppendOptions& options) {
+  const std::lock_guard lock(model().runtime->mutex);
+  const std::int64_t rows = end - begin;
+  const std::int64_t hidden_size = model_->config().text.hidden_size;
+  cache_.reserve(rows);
+  if (x_.size() < rows * hidden_size) {
+    x_ = AlignedBuffer<float>(rows * hidden_size);
+  }
+  const Matrix x{x_.data(), rows, hidden_size};
+  const double preprocess_seconds = embed_rows(begin, end, x);
+  const StepSequence sequence{&cache_, rows, blocks, options_.mask_rule};
+  model().runtime->decoder->forward({&sequence, 1}, x);
+  project_rows(begin, x, end == length(), options);
+  return preprocess_seconds;
+}
+
+/// Logits of every row if they are wanted, otherwise of the prompt's last row only.
+void Context::project_rows(std::int64_t begin, Matrix x, bool last_chunk,
+                           const AppendOptions& options) {
+  Decoder& decoder = *model().runtime->decoder;
+  const std::int64_t vocab_size = logits_.size();
+  if (options.on_logits) {
+    AlignedBuffer<float> logits(std::min(kLogitRows, x.rows) * vocab_size);
+    // The last row is left for below, where its logits are kept.
+    const std::int64_t rows = last_chunk ? x.rows - 1 : x.rows;
+    for (std::int64_t first = 0; first < rows; first += kLogitRows) {
+      const std::int64_t count = std::min(kLogitRows, rows - first);
+      const Matrix out{logits.data(), count, vocab_size};
+      decoder.lm_head(x.row_range(first, first + count), out);
+      for (std::int64_t i = 0; i < count; ++i) {
+        options.on_logits(begin + first + i, {out.row(i), static_cast<std::size_t>(vocab_size)});
+      }
+    }
+  }
+  if (!last_chunk) {
+    return;
+  }
+  const Matrix last = x.row_range(x.rows - 1, x.rows);
+  decoder.lm_head(last, {logits_.data(), 1, vocab_size});
+  std::memcpy(hidden_.data(), last.data, hidden_.span().size_bytes());
+  if (!std::all_of(logits_.span().begin(), logits_.span().end(),
+                   [](float value) { return std::isfinite(value); })) {
+    throw Error(ErrorCode::kModel,
+                "model '" + model_->config().name + "': the logits at position " +
+                    std::to_string(begin + x.rows - 1) +
+                    " are not finite; a weight or an activation overflowed: try --exact or check the "
+                    "model files");
+  }
+  has_logits_ = true;
+  if (options.on_logits) {
+    options.on_logits(begin + x.rows - 1, logits_.span());
+  }
+}
+
+}  // namespace nolens

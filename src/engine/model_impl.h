@@ -1,0 +1,54 @@
+// What a Model holds; private to the engine.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "decoder/decoder.h"
+#include "decoder/decoder_weights.h"
+#include "embed/image_embedder.h"
+#include "embed/token_embedder.h"
+#include "formats/tensor_store.h"
+#include "kernels/kernels.h"
+#include "nolens/model.h"
+#include "platform/thread_pool.h"
+
+namespace nolens {
+
+/// The parts that compute. They share buffers, so one step runs at a time: hold `mutex`.
+struct Runtime {
+  std::mutex mutex;
+  ThreadPool pool;
+  std::unique_ptr<Kernels> kernels;
+  std::unique_ptr<Decoder> decoder;
+  std::unique_ptr<TokenEmbedder> token_embedder;
+  std::unique_ptr<ImageEmbedder> image_embedder;  ///< null if the model takes text only
+
+  explicit Runtime(int num_threads) : pool(num_threads) {}
+};
+
+struct Model::Impl {
+  ModelConfig config;
+  bool exact = false;
+  Tokenizer tokenizer;
+  TensorStore store;
+  DecoderWeights weights;
+  ImageEmbedderWeights image_weights;
+  std::vector<TokenId> stop_tokens;        ///< any of them ends an answer
+  std::vector<TokenId> suppressed_tokens;  ///< never sampled
+  std::vector<bool> hidden_tokens;         ///< [vocab_size] control tokens without text for people
+  std::unique_ptr<Runtime> runtime;
+
+  Impl(ModelConfig model_config, Tokenizer model_tokenizer, TensorStore tensor_store)
+      : config(std::move(model_config)),
+        tokenizer(std::move(model_tokenizer)),
+        store(std::move(tensor_store)) {}
+
+  /// float32 where the run must be exact or the checkpoint is float32 itself, half otherwise.
+  [[nodiscard]] KvType kv_type() const noexcept {
+    return exact || config.source_dtype == SourceDtype::kFloat32 ? KvType::kF32 : KvType::kF16;
+  }
+};
+
+}  // namespace nolens

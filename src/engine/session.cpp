@@ -1,0 +1,144 @@
+// The public Session over a Context.
+#include "nolens/session.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/check.h"
+#include "engine/context.h"
+#include "engine/session_impl.h"
+
+namespace nolens {
+
+namespace {
+
+AppendResult describe(const TokenSequence& sequence) {
+  AppendResult result;
+  result.ids = sequence.ids;
+  for (const MediaSpan& span : sequence.media) {
+    result.images.push_back(span.report);
+  }
+  return result;
+}
+
+/// Adds `sequence` and computes it, with times. On error it is taken out again.
+void run(Context& context, TokenSequence sequence, const AppendOptions& options,
+         AppendResult& result) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::int64_t length = context.length();
+  context.extend(std::move(sequence));
+  try {
+    result.preprocess_seconds = context.compute(options);
+  } catch (...) {
+    context.truncate(std::min(length, context.length()));
+    throw;
+  }
+  const std::chrono::duration<double> total = std::chrono::steady_clock::now() - start;
+  result.prefill_seconds = total.count() - result.preprocess_seconds;
+}
+
+void require_tokens(std::size_t count) {
+  if (count == 0) {
+    throw Error(ErrorCode::kInput, "the prompt is empty: give at least one token of text");
+  }
+}
+
+}  // namespace
+
+Session::Session(std::shared_ptr<const Model> model, const SessionOptions& options)
+    : impl_(std::make_unique<Impl>(Context(std::move(model), options))) {}
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+
+AppendResult Session::append(const Prompt& prompt, const AppendOptions& options) {
+  Context& context = impl_->context;
+  TokenSequence sequence =
+      lay_out_prompt(context.model().config, context.model().tokenizer, prompt,
+                     context.options().image_tokens, context.length());
+  require_tokens(sequence.ids.size());
+  context.check_room(static_cast<std::int64_t>(sequence.ids.size()));
+  AppendResult result = describe(sequence);
+  run(context, std::move(sequence), options, result);
+  return result;
+}
+
+AppendResult Session::set_context(const Prompt& prompt, const AppendOptions& options) {
+  Context& context = impl_->context;
+  TokenSequence sequence = lay_out_prompt(context.model().config, context.model().tokenizer, prompt,
+                                          context.options().image_tokens, 0);
+  require_tokens(sequence.ids.size());
+  AppendResult result = describe(sequence);
+  // One token at least is computed again, for its logits; never a part of a vision block.
+  std::int64_t keep = std::min(context.common_prefix(sequence),
+                               static_cast<std::int64_t>(sequence.ids.size()) - 1);
+  for (const MediaSpan& span : sequence.media) {
+    if (span.block.begin < keep && keep < span.block.end) {
+      keep = span.block.begin;
+    }
+  }
+  if (static_cast<std::int64_t>(sequence.ids.size()) > context.context_length()) {
+    context.check_room(static_cast<std::int64_t>(sequence.ids.size()) - context.length());
+  }
+  context.truncate(context.can_truncate(keep) ? keep : 0);
+  keep = context.length();
+  result.cached_tokens = keep;
+  sequence.ids.erase(sequence.ids.begin(), sequence.ids.begin() + keep);
+  std::erase_if(sequence.media, [&](const MediaSpan& span) { return span.block.end <= keep; });
+  run(context, std::move(sequence), options, result);
+  return result;
+}
+
+AppendResult Session::append_ids(std::span<const TokenId> ids, const AppendOptions& options) {
+  Context& context = impl_->context;
+  const ModelConfig& config = context.model().config;
+  for (const TokenId id : ids) {
+    if (id < 0 || id >= config.text.vocab_size) {
+      throw Error(ErrorCode::kInput, "token id " + std::to_string(id) + ": expected 0 to " +
+                                         std::to_string(config.text.vocab_size - 1));
+    }
+    if (id == config.tokens.image || id == config.tokens.audio || id == config.tokens.video) {
+      throw Error(ErrorCode::kInput, "token id " + std::to_string(id) +
+                                         " is a media placeholder, which plain ids cannot fill; "
+                                         "give the picture in a message");
+    }
+  }
+  require_tokens(ids.size());
+  context.check_room(static_cast<std::int64_t>(ids.size()));
+  TokenSequence sequence{{ids.begin(), ids.end()}, {}};
+  AppendResult result = describe(sequence);
+  run(context, std::move(sequence), options, result);
+  return result;
+}
+
+std::span<const float> Session::logits() const { return impl_->context.logits(); }
+std::span<const float> Session::hidden_state() const { return impl_->context.hidden_state(); }
+std::int64_t Session::position() const noexcept { return impl_->context.length(); }
+std::int64_t Session::context_length() const noexcept { return impl_->context.context_length(); }
+std::int64_t Session::kv_bytes() const noexcept { return impl_->context.kv_bytes(); }
+
+void Session::rewind(std::int64_t position) {
+  Context& context = impl_->context;
+  if (position < 0 || position > context.length()) {
+    throw Error(ErrorCode::kUsage, "rewind to position " + std::to_string(position) +
+                                       ": expected 0 to " + std::to_string(context.length()));
+  }
+  if (!context.can_truncate(position)) {
+    throw Error(ErrorCode::kUsage, "rewind to position " + std::to_string(position) +
+                                       ": the sliding layers no longer hold the keys before it; "
+                                       "start again with set_context()");
+  }
+  context.truncate(position);
+}
+
+Session Session::fork() const {
+  return Session(std::make_unique<Impl>(impl_->context.clone()));
+}
+
+AppendResult layout_prompt(const Model& model, const Prompt& prompt,
+                           const SessionOptions& options) {
+  return describe(lay_out_prompt(model.config(), model.tokenizer(), prompt, options.image_tokens, 0));
+}
+
+}  // namespace nolens

@@ -1,0 +1,24 @@
+// Kernels for AVX2, FMA and F16C.
+#include "kernels/cpu/avx2/byte_product_maddubs.h"
+#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/vec/vec_avx2.h"
+
+#include "kernels/cpu/avx2/int8_linear.inl"
+#include "kernels/cpu/generic/generic_table.inl"
+#include "kernels/cpu/generic/quantize_int8.inl"
+
+namespace nolens {
+namespace {
+
+constexpr KernelTable table() noexcept {
+  KernelTable table = generic_table("avx2");
+  table.quantize_int8 = quantize_int8;
+  table.linear_q8_0_int8 = int8_linear<EightLanes>;
+  return table;
+}
+
+}  // namespace
+
+constinit const KernelTable kAvx2Kernels = table();
+
+}  // namespace nolens

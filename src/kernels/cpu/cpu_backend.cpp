@@ -1,0 +1,314 @@
+// Shapes, threads and scratch memory; the arithmetic is in the table. Attention's work list is in
+// attention_plan.cpp.
+#include "kernels/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/aligned_buffer.h"
+#include "core/check.h"
+#include "kernels/cpu/attention_plan.h"
+#include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/work_split.h"
+
+namespace nolens {
+namespace {
+
+// Waking the pool costs a few microseconds: about what this many values of a cheap operation cost.
+constexpr std::int64_t kValuesPerChunk = 16 * 1024;
+// Columns of one row that a costly elementwise operation gives one thread.
+constexpr std::int64_t kColumnsPerChunk = 2048;
+// Multiplications of a product too small to share.
+constexpr std::int64_t kSerialProduct = 64 * 1024;
+// Outputs a thread takes at a time with many rows: x streams from the level 3 cache once per chunk,
+// at 4 bytes per 32 multiplications and lane.
+constexpr std::int64_t kOutputsPerChunk = 32;
+
+const unsigned char* bytes_of(const std::byte* data) noexcept {
+  return reinterpret_cast<const unsigned char*>(data);
+}
+
+void check_same_shape(ConstMatrix a, ConstMatrix b) {
+  NOLENS_CHECK(a.rows == b.rows && a.cols == b.cols);
+}
+
+std::int64_t size_of(std::span<const float> values) noexcept {
+  return static_cast<std::int64_t>(values.size());
+}
+
+/// Memory that only grows, between loops.
+template <typename T>
+T* grown(AlignedBuffer<T>& buffer, std::int64_t size) {
+  if (buffer.size() < size) {
+    buffer = AlignedBuffer<T>(size);
+  }
+  return buffer.data();
+}
+
+class CpuKernels final : public Kernels {
+ public:
+  CpuKernels(const KernelTable& table, ThreadPool& pool, const KernelOptions& options)
+      : table_(table), pool_(pool), options_(options) {}
+
+  [[nodiscard]] const char* name() const noexcept override { return table_.name; }
+
+  void embed_rows(std::span<const TokenId> ids, const WeightMatrix& table, float scale,
+                  Matrix y) override {
+    check_weight(table);
+    NOLENS_CHECK(static_cast<std::int64_t>(ids.size()) == y.rows && y.cols == table.cols);
+    for (const TokenId id : ids) {
+      NOLENS_CHECK(id >= 0 && id < table.rows);
+    }
+    const KernelTable::Expand expand = expand_of(table.dtype);
+    for_rows(y.rows, y.cols, [&](std::int64_t t) {
+      const std::byte* row = table.data + ids[static_cast<std::size_t>(t)] * table.bytes_per_row();
+      expand(bytes_of(row), y.cols, scale, y.row(t));
+    });
+  }
+
+  void rms_norm(ConstMatrix x, std::span<const float> weight, float eps, Matrix y) override {
+    check_same_shape(x, y);
+    NOLENS_CHECK(weight.empty() || size_of(weight) == x.cols);
+    for_rows(x.rows, x.cols, [&](std::int64_t t) {
+      table_.rms_norm(x.row(t), weight.data(), eps, x.cols, y.row(t));
+    });
+  }
+
+  void layer_norm(ConstMatrix x, std::span<const float> weight, std::span<const float> bias,
+                  float eps, Matrix y) override {
+    check_same_shape(x, y);
+    NOLENS_CHECK(size_of(weight) == x.cols && size_of(bias) == x.cols);
+    for_rows(x.rows, x.cols, [&](std::int64_t t) {
+      table_.layer_norm(x.row(t), weight.data(), bias.data(), eps, x.cols, y.row(t));
+    });
+  }
+
+  void rms_norm_heads(std::int64_t heads, std::span<const float> weight, float eps,
+                      Matrix x) override {
+    const std::int64_t head_dim = check_heads(heads, x);
+    NOLENS_CHECK(weight.empty() || size_of(weight) == head_dim);
+    for_rows(x.rows, x.cols, [&](std::int64_t t) {
+      for (std::int64_t h = 0; h < heads; ++h) {
+        float* head = x.row(t) + h * head_dim;
+        table_.rms_norm(head, weight.data(), eps, head_dim, head);
+      }
+    });
+  }
+
+  void linear(ConstMatrix x, const WeightMatrix& w, std::span<const float> bias,
+              Matrix y) override {
+    check_weight(w);
+    NOLENS_CHECK(x.cols == w.cols && x.rows == y.rows && y.cols == w.rows);
+    NOLENS_CHECK(bias.empty() || size_of(bias) == w.rows);
+    if (x.rows == 0 || w.rows == 0) {
+      return;
+    }
+    if (!options_.exact && w.dtype == DType::kBf16 && table_.linear_bf16_rounded != nullptr) {
+      linear_bf16_rounded(x, w, bias, y);
+    } else if (!options_.exact && w.dtype == DType::kQ8_0 && table_.linear_q8_0_int8 != nullptr) {
+      linear_int8(x, w, bias, y);
+    } else {
+      const KernelTable::Linear kernel = linear_of(w.dtype);
+      LinearArgs<float> args{x.data,      x.stride, x.rows,   x.cols, weight_rows(w),
+                             bias.data(), y.data,   y.stride, 0,      0};
+      for_outputs(x.rows, w, [&](std::int64_t begin, std::int64_t end) {
+        LinearArgs<float> part = args;
+        part.n0 = begin;
+        part.n1 = end;
+        kernel(part);
+      });
+    }
+  }
+
+  void rope(ConstMatrix cos, ConstMatrix sin, std::int64_t heads, Matrix x) override {
+    const std::int64_t head_dim = check_heads(heads, x);
+    NOLENS_CHECK(head_dim % 2 == 0);
+    check_same_shape(cos, sin);
+    NOLENS_CHECK(cos.rows == x.rows && cos.cols == head_dim / 2);
+    for_rows(x.rows, x.cols, [&](std::int64_t t) {
+      for (std::int64_t h = 0; h < heads; ++h) {
+        table_.rope(cos.row(t), sin.row(t), head_dim / 2, x.row(t) + h * head_dim);
+      }
+    });
+  }
+
+  void store_kv(ConstMatrix k, ConstMatrix v, std::span<const SequenceSlice> sequences) override {
+    check_same_shape(k, v);
+    for (const SequenceSlice& sequence : sequences) {
+      check_sequence(sequence, k.rows);
+      for_rows(sequence.row_count, k.cols, [&](std::int64_t i) {
+        const KvView& kv = sequence.kv;
+        const std::int64_t slot = (sequence.first_position + i) % kv.capacity;
+        store_row(k.row(sequence.first_row + i), k.cols, kv.type, kv.keys, slot);
+        store_row(v.row(sequence.first_row + i), k.cols, kv.type, kv.values, slot);
+      });
+    }
+  }
+
+  void attention(const AttentionArgs& args, Matrix y) override {
+    check_same_shape(args.q, y);
+    check_attention(args);
+    const AttentionPlan& plan = plan_.make(args, pool_.num_threads());
+    float* scratch = grown(scratch_, plan.scratch_floats * pool_.num_threads());
+    for_each_chunk(pool_, static_cast<std::int64_t>(plan.items.size()), 1,
+                   [&](std::int64_t index, std::int64_t, std::int64_t slot) {
+                     const AttentionItem& item = plan.items[static_cast<std::size_t>(index)];
+                     run_attention_item(table_, args, item, scratch + slot * plan.scratch_floats,
+                                        y);
+                   });
+  }
+
+  void gated_activation(ConstMatrix gate, ConstMatrix up, Activation activation,
+                        Matrix y) override {
+    check_same_shape(gate, up);
+    check_same_shape(gate, y);
+    const auto kernel = activation == Activation::kSilu ? table_.silu_gate : table_.gelu_gate;
+    for_pieces(y, [&](std::int64_t t, std::int64_t begin, std::int64_t n) {
+      kernel(gate.row(t) + begin, up.row(t) + begin, n, y.row(t) + begin);
+    });
+  }
+
+  void add(ConstMatrix x, Matrix y) override {
+    check_same_shape(x, y);
+    for_rows(y.rows, y.cols, [&](std::int64_t t) { table_.add(x.row(t), y.cols, y.row(t)); });
+  }
+
+  void scale(float factor, Matrix x) override {
+    for_rows(x.rows, x.cols, [&](std::int64_t t) { table_.scale(factor, x.cols, x.row(t)); });
+  }
+
+  void softcap(float cap, Matrix x) override {
+    NOLENS_CHECK(cap > 0.0F);
+    for_pieces(x, [&](std::int64_t t, std::int64_t begin, std::int64_t n) {
+      table_.softcap(cap, n, x.row(t) + begin);
+    });
+  }
+
+ private:
+  [[nodiscard]] KernelTable::Expand expand_of(DType dtype) const {
+    switch (dtype) {
+      case DType::kF32: return table_.expand_f32;
+      case DType::kF16: return table_.expand_f16;
+      case DType::kBf16: return table_.expand_bf16;
+      case DType::kQ8_0: return table_.expand_q8_0;
+    }
+    check_failed("dtype has an expand kernel", __FILE__, __LINE__);
+  }
+
+  [[nodiscard]] KernelTable::Linear linear_of(DType dtype) const {
+    switch (dtype) {
+      case DType::kF32: return table_.linear_f32;
+      case DType::kF16: return table_.linear_f16;
+      case DType::kBf16: return table_.linear_bf16;
+      case DType::kQ8_0: return table_.linear_q8_0;
+    }
+    check_failed("dtype has a linear kernel", __FILE__, __LINE__);
+  }
+
+  static void check_weight(const WeightMatrix& w) {
+    NOLENS_CHECK(!w.empty() && w.rows >= 0 && w.cols > 0 && w.cols % block_size(w.dtype) == 0);
+  }
+
+  static std::int64_t check_heads(std::int64_t heads, ConstMatrix x) {
+    NOLENS_CHECK(heads > 0 && x.cols % heads == 0);
+    return x.cols / heads;
+  }
+
+  static WeightRows weight_rows(const WeightMatrix& w) noexcept {
+    return {bytes_of(w.data), w.bytes_per_row()};
+  }
+
+  void store_row(const float* x, std::int64_t n, KvType type, std::byte* rows, std::int64_t slot) {
+    if (type == KvType::kF32) {
+      std::memcpy(rows + slot * n * 4, x, static_cast<std::size_t>(n) * 4);
+    } else {
+      table_.to_f16(x, n, reinterpret_cast<std::uint16_t*>(rows + slot * n * 2));
+    }
+  }
+
+  /// body(row), several rows per thread at a time.
+  template <typename Body>
+  void for_rows(std::int64_t rows, std::int64_t cols, const Body& body) {
+    const std::int64_t chunk =
+        std::max<std::int64_t>(1, kValuesPerChunk / std::max<std::int64_t>(1, cols));
+    for_each_chunk(pool_, rows, chunk, [&](std::int64_t begin, std::int64_t end, std::int64_t) {
+      for (std::int64_t t = begin; t < end; ++t) {
+        body(t);
+      }
+    });
+  }
+
+  /// body(row, first column, columns) for operations whose values do not depend on their
+  /// neighbours.
+  template <typename Body>
+  void for_pieces(ConstMatrix x, const Body& body) {
+    const std::int64_t per_row = ceil_div(x.cols, kColumnsPerChunk);
+    for_each_chunk(pool_, x.rows * per_row, 1, [&](std::int64_t index, std::int64_t, std::int64_t) {
+      const std::int64_t begin = index % per_row * kColumnsPerChunk;
+      body(index / per_row, begin, std::min(kColumnsPerChunk, x.cols - begin));
+    });
+  }
+
+  /// body(first output, end) for a product of `rows` rows with w.
+  template <typename Body>
+  void for_outputs(std::int64_t rows, const WeightMatrix& w, const Body& body) {
+    const std::int64_t n = w.rows;
+    if (rows * w.cols * n <= kSerialProduct) {
+      body(std::int64_t{0}, n);
+      return;
+    }
+    // Few rows: long streams through memory, a few per thread so that a slow thread takes fewer.
+    const std::int64_t share = round_up(ceil_div(n, pool_.num_threads() * std::int64_t{8}), 16);
+    const std::int64_t chunk = rows <= table_.tile_m ? share : std::min(share, kOutputsPerChunk);
+    for_each_chunk(pool_, n, chunk,
+                   [&](std::int64_t begin, std::int64_t end, std::int64_t) { body(begin, end); });
+  }
+
+  void linear_bf16_rounded(ConstMatrix x, const WeightMatrix& w, std::span<const float> bias,
+                           Matrix y) {
+    std::uint16_t* rounded = grown(rounded_, x.rows * x.cols);
+    for_rows(x.rows, x.cols,
+             [&](std::int64_t t) { table_.round_bf16(x.row(t), x.cols, rounded + t * x.cols); });
+    for_outputs(x.rows, w, [&](std::int64_t begin, std::int64_t end) {
+      table_.linear_bf16_rounded({rounded, x.cols, x.rows, x.cols, weight_rows(w), bias.data(),
+                                  y.data, y.stride, begin, end});
+    });
+  }
+
+  void linear_int8(ConstMatrix x, const WeightMatrix& w, std::span<const float> bias, Matrix y) {
+    const std::int64_t blocks = x.cols / kQ8_0BlockSize;
+    const Int8Rows q{grown(int8_values_, x.rows * x.cols), grown(int8_scales_, x.rows * blocks),
+                     grown(int8_sums_, x.rows * blocks)};
+    for_rows(x.rows, x.cols, [&](std::int64_t t) {
+      table_.quantize_int8(x.row(t), blocks, q.q + t * x.cols, q.scales + t * blocks,
+                           q.sums + t * blocks);
+    });
+    for_outputs(x.rows, w, [&](std::int64_t begin, std::int64_t end) {
+      table_.linear_q8_0_int8(
+          {q, x.rows, x.cols, weight_rows(w), bias.data(), y.data, y.stride, begin, end});
+    });
+  }
+
+  const KernelTable& table_;
+  ThreadPool& pool_;
+  KernelOptions options_;
+  AttentionPlanner plan_;
+  AlignedBuffer<float> scratch_;
+  AlignedBuffer<std::uint16_t> rounded_;
+  AlignedBuffer<std::int8_t> int8_values_;
+  AlignedBuffer<float> int8_scales_;
+  AlignedBuffer<std::int32_t> int8_sums_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernels> make_cpu_kernels(const KernelTable& table, ThreadPool& pool,
+                                          const KernelOptions& options) {
+  return std::make_unique<CpuKernels>(table, pool, options);
+}
+
+std::unique_ptr<Kernels> make_cpu_kernels(ThreadPool& pool, const KernelOptions& options) {
+  return make_cpu_kernels(choose_table(), pool, options);
+}
+
+}  // namespace nolens

@@ -1,0 +1,163 @@
+// What an instruction set provides: a table of functions that compute rows on the calling thread.
+// No threads, no allocation, no dispatch inside; shapes are checked by the caller, cpu_backend.cpp.
+//
+// Notation: M rows (tokens), N outputs, K inputs, S head size, D values of a row, W floats of a
+// vector. Order:    every sum runs in an order that depends on the table and on K alone, never on
+// M, N or on
+//           which rows share a call. tests/kernels/table_test.cpp compares bit for bit.
+// Pointers may have any alignment that their type allows; unsigned char* any at all.
+// This header is included by code built for an instruction set: it may define data only, no
+// functions.
+#pragma once
+
+#include <cstdint>
+
+namespace nolens {
+
+/// Rows of weights [N, K] as they lie in the file: F32, F16, BF16 or Q8_0 by the function called.
+struct WeightRows {
+  const unsigned char* data;
+  std::int64_t row_bytes;
+};
+
+/// y[m, n] = sum_k x[m, k] * w[n, k] + bias[n]     for n in [n0, n1)
+template <typename X>
+struct LinearArgs {
+  const X* x;             ///< [M, K]
+  std::int64_t x_stride;  ///< from row to row
+  std::int64_t m;
+  std::int64_t k;  ///< any positive number; a multiple of 32 for Q8_0
+  WeightRows w;
+  const float* bias;  ///< [N], or null for none; added after the sum
+  float* y;           ///< [M, N]
+  std::int64_t y_stride;
+  std::int64_t n0;
+  std::int64_t n1;
+};
+
+/// Rows of int8 activations in blocks of 32: value = scale * q. Element k of row m: q[m * K + k].
+struct Int8Rows {
+  std::int8_t* q;      ///< [M, K], in [-127, 127]
+  float* scales;       ///< [M, K/32]
+  std::int32_t* sums;  ///< [M, K/32] sum of a block's q
+};
+
+struct Int8LinearArgs {
+  Int8Rows x;
+  std::int64_t m;
+  std::int64_t k;
+  WeightRows w;  ///< Q8_0
+  const float* bias;
+  float* y;
+  std::int64_t y_stride;
+  std::int64_t n0;
+  std::int64_t n1;
+};
+
+/// Some query rows of one sequence and some heads that read the same key/value head.
+struct AttentionArgsCpu {
+  const float* q;  ///< row t, head h: q + t * q_stride + h * head_dim
+  std::int64_t q_stride;
+  float* y;  ///< laid out as q
+  std::int64_t y_stride;
+  std::int64_t rows;
+  std::int64_t heads;
+  std::int64_t head_dim;
+  const unsigned char* keys;    ///< of this key/value head: slot s at keys + s * slot_bytes
+  const unsigned char* values;  ///< the same
+  std::int64_t slot_bytes;
+  std::int64_t capacity;              ///< slots; a multiple of 64
+  const std::int64_t* first_visible;  ///< [rows]
+  const std::int64_t* last_visible;   ///< [rows]
+  float scale;
+  float* scratch;  ///< rows * heads * (2 * head_dim + kAttentionScratchPerRow) floats
+};
+
+/// Keys of a tile; equal to kKeyTile.
+inline constexpr std::int64_t kAttentionTile = 64;
+/// Floats of scratch per query row and head beside 2 * head_dim: one tile of scores, three numbers.
+inline constexpr std::int64_t kAttentionScratchPerRow = kAttentionTile + 3;
+
+/// eps below is 2^-24, half a unit in the last place of 1.
+struct KernelTable {
+  const char* name;     ///< as NOLENS_CPU spells it
+  std::int64_t lanes;   ///< W
+  std::int64_t tile_m;  ///< rows that share a register tile in linear_*
+
+  // ---- Weights as float: y[i] = w[i] * scale, i < n. Exact for scale = 1; else one rounding.
+  using Expand = void (*)(const unsigned char* w, std::int64_t n, float scale, float* y) noexcept;
+  Expand expand_f32;
+  Expand expand_f16;
+  Expand expand_bf16;
+  Expand expand_q8_0;
+
+  // ---- Linear, float activations. |error| <= (K/W + 16) * eps * sum_k |x * w|
+  using Linear = void (*)(const LinearArgs<float>& args) noexcept;
+  Linear linear_f32;
+  Linear linear_f16;
+  Linear linear_bf16;
+  Linear linear_q8_0;
+
+  // ---- Linear, rounded activations; null where the instruction set has no dot product for them.
+  /// y[i] = bfloat16 nearest to x[i], ties to even.
+  void (*round_bf16)(const float* x, std::int64_t n, std::uint16_t* y) noexcept;
+  /// As linear_bf16 with bfloat16 x; subnormal x and w count as 0.
+  void (*linear_bf16_rounded)(const LinearArgs<std::uint16_t>& args) noexcept;
+  /// One row of `blocks` * 32 values: scale = max |x| / 127, q = x / scale to nearest.
+  /// A block with NaN or infinity gets scale NaN; one below 2^-100 becomes zero.
+  void (*quantize_int8)(const float* x, std::int64_t blocks, std::int8_t* q, float* scales,
+                        std::int32_t* sums) noexcept;
+  /// Integer sums of 32 products are exact; over blocks one float chain:
+  /// |error| <= (K/32 + 2) * eps * sum over blocks of |scales * integer sum|.
+  void (*linear_q8_0_int8)(const Int8LinearArgs& args) noexcept;
+
+  // ---- Rows of D values. x and y may be the same.
+  /// y = x * (mean(x^2) + eps)^-1/2 * weight; weight null = 1. Sums in double: relative error 3 *
+  /// eps.
+  void (*rms_norm)(const float* x, const float* weight, float epsilon, std::int64_t d,
+                   float* y) noexcept;
+  /// y = (x - mean) * (var + eps)^-1/2 * weight + bias. Statistics in double, then 4 * eps relative
+  /// to
+  /// |(x - mean) * rstd * weight| + |bias| + |mean * rstd * weight|.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float epsilon,
+                     std::int64_t d, float* y) noexcept;
+  /// One head of 2 * half values, in place: pairs (i, i + half). |error| <= 3 * eps * (|x1| +
+  /// |x2|).
+  void (*rope)(const float* cos, const float* sin, std::int64_t half, float* x) noexcept;
+
+  // ---- Elementwise over n values. Bounds in units in the last place of the exact value (ulp), down to
+  // errors of 2^-121: below that gelu and silu are 0 where exp is infinite.
+  /// What softmax uses. 2 ulp; 0 below -104, infinity above 88.73.
+  void (*exp)(const float* x, std::int64_t n, float* y) noexcept;
+  /// y = gelu_tanh(gate) * up = gate / (1 + exp(-2u)) * up, u = sqrt(2/pi) (g + 0.044715 g^3). 4
+  /// ulp.
+  void (*gelu_gate)(const float* gate, const float* up, std::int64_t n, float* y) noexcept;
+  /// y = gate / (1 + exp(-gate)) * up. 4 ulp.
+  void (*silu_gate)(const float* gate, const float* up, std::int64_t n, float* y) noexcept;
+  /// y += x
+  void (*add)(const float* x, std::int64_t n, float* y) noexcept;
+  /// x *= factor
+  void (*scale)(float factor, std::int64_t n, float* x) noexcept;
+  /// x = cap * tanh(x / cap). 4 ulp.
+  void (*softcap)(float cap, std::int64_t n, float* x) noexcept;
+  /// y[i] = half nearest to x[i], ties to even.
+  void (*to_f16)(const float* x, std::int64_t n, std::uint16_t* y) noexcept;
+
+  // ---- Attention
+  using Attention = void (*)(const AttentionArgsCpu& args) noexcept;
+  Attention attention_f32;
+  Attention attention_f16;
+};
+
+// Constant data, not functions: no code built for an instruction set may run before dispatch.
+extern const KernelTable kScalarKernels;
+extern const KernelTable kAvx2Kernels;
+extern const KernelTable kAvx2VnniKernels;
+extern const KernelTable kAvx512Kernels;
+extern const KernelTable kAvx512VnniKernels;
+extern const KernelTable kAvx512Bf16Kernels;
+extern const KernelTable kNeonKernels;
+extern const KernelTable kNeonDotprodKernels;
+extern const KernelTable kNeonI8mmKernels;
+
+}  // namespace nolens

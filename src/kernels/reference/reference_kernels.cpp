@@ -1,0 +1,263 @@
+// Nothing here is optimized: readers compare it with the formula, tests compare kernels with it.
+#include "kernels/reference/reference_kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numbers>
+#include <vector>
+
+#include "core/check.h"
+#include "core/float16.h"
+
+namespace nolens {
+namespace {
+
+template <typename T>
+T read(const std::byte* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof(T));
+  return value;
+}
+
+/// Value k of a stored row.
+double weight_at(const std::byte* row, DType dtype, std::int64_t k) {
+  switch (dtype) {
+    case DType::kF32: return static_cast<double>(read<float>(row + 4 * k));
+    case DType::kF16: return static_cast<double>(to_float(read<F16>(row + 2 * k)));
+    case DType::kBf16: return static_cast<double>(to_float(read<Bf16>(row + 2 * k)));
+    case DType::kQ8_0: {
+      const auto block = read<BlockQ8_0>(row + k / kQ8_0BlockSize * 34);
+      return static_cast<double>(to_float(F16{block.d})) * block.qs[k % kQ8_0BlockSize];
+    }
+  }
+  return 0.0;
+}
+
+double cache_at(const std::byte* cache, KvType type, std::int64_t index) {
+  return type == KvType::kF32 ? static_cast<double>(read<float>(cache + 4 * index))
+                              : static_cast<double>(to_float(read<F16>(cache + 2 * index)));
+}
+
+void rms_norm_values(const float* x, std::span<const float> weight, float eps, std::int64_t d,
+                     float* y) {
+  double squares = 0.0;
+  for (std::int64_t i = 0; i < d; ++i) {
+    squares += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  }
+  const double factor = std::pow(squares / static_cast<double>(d) + static_cast<double>(eps), -0.5);
+  for (std::int64_t i = 0; i < d; ++i) {
+    const double w =
+        weight.empty() ? 1.0 : static_cast<double>(weight[static_cast<std::size_t>(i)]);
+    y[i] = static_cast<float>(static_cast<double>(x[i]) * factor * w);
+  }
+}
+
+double activate(double x, Activation activation) {
+  if (activation == Activation::kSilu) {
+    return x / (1.0 + std::exp(-x));
+  }
+  const double u = std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x * x * x);
+  return x / (1.0 + std::exp(-2.0 * u));  // = 0.5 x (1 + tanh(u))
+}
+
+class ReferenceKernels final : public Kernels {
+ public:
+  [[nodiscard]] const char* name() const noexcept override { return "reference"; }
+
+  void embed_rows(std::span<const TokenId> ids, const WeightMatrix& table, float scale,
+                  Matrix y) override {
+    for (std::int64_t t = 0; t < y.rows; ++t) {
+      const TokenId id = ids[static_cast<std::size_t>(t)];
+      NOLENS_CHECK(id >= 0 && id < table.rows);
+      for (std::int64_t i = 0; i < y.cols; ++i) {
+        const double value = weight_at(table.data + id * table.bytes_per_row(), table.dtype, i);
+        y.row(t)[i] = static_cast<float>(value * static_cast<double>(scale));
+      }
+    }
+  }
+
+  void rms_norm(ConstMatrix x, std::span<const float> weight, float eps, Matrix y) override {
+    for (std::int64_t t = 0; t < x.rows; ++t) {
+      rms_norm_values(x.row(t), weight, eps, x.cols, y.row(t));
+    }
+  }
+
+  void layer_norm(ConstMatrix x, std::span<const float> weight, std::span<const float> bias,
+                  float eps, Matrix y) override {
+    const auto d = static_cast<double>(x.cols);
+    for (std::int64_t t = 0; t < x.rows; ++t) {
+      double mean = 0.0;
+      for (std::int64_t i = 0; i < x.cols; ++i) {
+        mean += static_cast<double>(x.row(t)[i]) / d;
+      }
+      double variance = 0.0;
+      for (std::int64_t i = 0; i < x.cols; ++i) {
+        variance += std::pow(static_cast<double>(x.row(t)[i]) - mean, 2.0) / d;
+      }
+      const double factor = std::pow(variance + static_cast<double>(eps), -0.5);
+      for (std::int64_t i = 0; i < x.cols; ++i) {
+        const auto j = static_cast<std::size_t>(i);
+        y.row(t)[i] = static_cast<float>((static_cast<double>(x.row(t)[i]) - mean) * factor *
+                                             static_cast<double>(weight[j]) +
+                                         static_cast<double>(bias[j]));
+      }
+    }
+  }
+
+  void rms_norm_heads(std::int64_t heads, std::span<const float> weight, float eps,
+                      Matrix x) override {
+    const std::int64_t head_dim = x.cols / heads;
+    for (std::int64_t t = 0; t < x.rows; ++t) {
+      for (std::int64_t h = 0; h < heads; ++h) {
+        float* head = x.row(t) + h * head_dim;
+        rms_norm_values(head, weight, eps, head_dim, head);
+      }
+    }
+  }
+
+  void linear(ConstMatrix x, const WeightMatrix& w, std::span<const float> bias,
+              Matrix y) override {
+    for (std::int64_t n = 0; n < w.rows; ++n) {
+      const std::byte* row = w.data + n * w.bytes_per_row();
+      for (std::int64_t t = 0; t < x.rows; ++t) {
+        double sum = bias.empty() ? 0.0 : static_cast<double>(bias[static_cast<std::size_t>(n)]);
+        for (std::int64_t k = 0; k < w.cols; ++k) {
+          sum += static_cast<double>(x.row(t)[k]) * weight_at(row, w.dtype, k);
+        }
+        y.row(t)[n] = static_cast<float>(sum);
+      }
+    }
+  }
+
+  void rope(ConstMatrix cos, ConstMatrix sin, std::int64_t heads, Matrix x) override {
+    const std::int64_t half = x.cols / heads / 2;
+    for (std::int64_t t = 0; t < x.rows; ++t) {
+      for (std::int64_t h = 0; h < heads; ++h) {
+        float* head = x.row(t) + h * 2 * half;
+        for (std::int64_t i = 0; i < half; ++i) {
+          const auto c = static_cast<double>(cos.row(t)[i]);
+          const auto s = static_cast<double>(sin.row(t)[i]);
+          const auto x1 = static_cast<double>(head[i]);
+          const auto x2 = static_cast<double>(head[half + i]);
+          head[i] = static_cast<float>(x1 * c - x2 * s);
+          head[half + i] = static_cast<float>(x2 * c + x1 * s);
+        }
+      }
+    }
+  }
+
+  void store_kv(ConstMatrix k, ConstMatrix v, std::span<const SequenceSlice> sequences) override {
+    for (const SequenceSlice& sequence : sequences) {
+      for (std::int64_t i = 0; i < sequence.row_count; ++i) {
+        const std::int64_t slot = (sequence.first_position + i) % sequence.kv.capacity;
+        store_row(k.row(sequence.first_row + i), k.cols, sequence.kv.type, sequence.kv.keys, slot);
+        store_row(v.row(sequence.first_row + i), v.cols, sequence.kv.type, sequence.kv.values,
+                  slot);
+      }
+    }
+  }
+
+  void attention(const AttentionArgs& args, Matrix y) override {
+    for (const SequenceSlice& sequence : args.sequences) {
+      for (std::int64_t i = 0; i < sequence.row_count; ++i) {
+        for (std::int64_t h = 0; h < args.num_attention_heads; ++h) {
+          attend(args, sequence.kv, sequence.first_row + i, h, y);
+        }
+      }
+    }
+  }
+
+  void gated_activation(ConstMatrix gate, ConstMatrix up, Activation activation,
+                        Matrix y) override {
+    for (std::int64_t t = 0; t < y.rows; ++t) {
+      for (std::int64_t i = 0; i < y.cols; ++i) {
+        y.row(t)[i] = static_cast<float>(activate(static_cast<double>(gate.row(t)[i]), activation) *
+                                         static_cast<double>(up.row(t)[i]));
+      }
+    }
+  }
+
+  void add(ConstMatrix x, Matrix y) override {
+    for (std::int64_t t = 0; t < y.rows; ++t) {
+      for (std::int64_t i = 0; i < y.cols; ++i) {
+        y.row(t)[i] += x.row(t)[i];
+      }
+    }
+  }
+
+  void scale(float factor, Matrix x) override {
+    for (std::int64_t t = 0; t < x.rows; ++t) {
+      for (std::int64_t i = 0; i < x.cols; ++i) {
+        x.row(t)[i] *= factor;
+      }
+    }
+  }
+
+  void softcap(float cap, Matrix x) override {
+    const auto limit = static_cast<double>(cap);
+    for (std::int64_t t = 0; t < x.rows; ++t) {
+      for (std::int64_t i = 0; i < x.cols; ++i) {
+        float& value = x.row(t)[i];
+        value = static_cast<float>(limit * std::tanh(static_cast<double>(value) / limit));
+      }
+    }
+  }
+
+ private:
+  static void store_row(const float* x, std::int64_t n, KvType type, std::byte* cache,
+                        std::int64_t slot) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (type == KvType::kF32) {
+        std::memcpy(cache + (slot * n + i) * 4, &x[i], 4);
+      } else {
+        const F16 half = to_f16(x[i]);
+        std::memcpy(cache + (slot * n + i) * 2, &half, 2);
+      }
+    }
+  }
+
+  static void attend(const AttentionArgs& args, const KvView& kv, std::int64_t t, std::int64_t h,
+                     Matrix y) {
+    const std::int64_t s = args.head_dim;
+    const std::int64_t kv_head = h / (args.num_attention_heads / args.num_key_value_heads);
+    const float* q = args.q.row(t) + h * s;
+    const auto index = [&](std::int64_t position) {
+      return (position % kv.capacity * args.num_key_value_heads + kv_head) * s;
+    };
+    std::vector<double> weights;
+    const std::int64_t first = args.first_visible[static_cast<std::size_t>(t)];
+    const std::int64_t last = args.last_visible[static_cast<std::size_t>(t)];
+    double maximum = -std::numeric_limits<double>::infinity();
+    for (std::int64_t position = first; position <= last; ++position) {
+      double score = 0.0;
+      for (std::int64_t i = 0; i < s; ++i) {
+        score += static_cast<double>(q[i]) * cache_at(kv.keys, kv.type, index(position) + i);
+      }
+      weights.push_back(score * static_cast<double>(args.scale));
+      maximum = std::max(maximum, weights.back());
+    }
+    double sum = 0.0;
+    for (double& weight : weights) {
+      weight = std::exp(weight - maximum);
+      sum += weight;
+    }
+    for (std::int64_t i = 0; i < s; ++i) {
+      double value = 0.0;
+      for (std::int64_t position = first; position <= last; ++position) {
+        value += weights[static_cast<std::size_t>(position - first)] / sum *
+                 cache_at(kv.values, kv.type, index(position) + i);
+      }
+      y.row(t)[h * s + i] = static_cast<float>(value);
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Kernels> make_reference_kernels() {
+  return std::make_unique<ReferenceKernels>();
+}
+
+}  // namespace nolens

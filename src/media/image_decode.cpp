@@ -1,0 +1,79 @@
+// Bytes -> Image: recognises the format, checks the limits, turns the picture upright.
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "nolens/error.h"
+#include "nolens/media.h"
+
+#include "core/checked_math.h"
+#include "core/escape.h"
+#include "media/decoders.h"
+#include "media/exif.h"
+#include "media/image_format.h"
+
+namespace nolens {
+namespace {
+
+constexpr char kSupported[] = "supported pictures are JPEG, PNG and WebP";
+
+[[noreturn]] void throw_unknown_format(std::span<const std::byte> file, const std::string& name) {
+  if (file.empty()) {
+    throw Error(ErrorCode::kInput,
+                name + ": the picture is empty (0 bytes arrived); " + kSupported);
+  }
+  const std::string_view kind = other_file_kind(file);
+  if (!kind.empty()) {
+    throw Error(ErrorCode::kInput,
+                name + ": this is " + std::string(kind) + "; " + kSupported + ": convert it first");
+  }
+  const std::string_view start(reinterpret_cast<const char*>(file.data()),
+                               std::min<std::size_t>(file.size(), 8));
+  throw Error(ErrorCode::kInput, name + ": this is no picture of a known kind (" +
+                                     std::to_string(file.size()) + " bytes, beginning with '" +
+                                     escape_for_message(start) + "'); " + kSupported);
+}
+
+DecodedImage decode_pixels(std::span<const std::byte> file, const std::string& name,
+                           const ImageLimits& limits, AlphaMode alpha) {
+  switch (image_format(file)) {
+    case ImageFormat::kJpeg: return decode_jpeg({file, name, "JPEG", limits, alpha});
+    case ImageFormat::kPng: return decode_png({file, name, "PNG", limits, alpha});
+    case ImageFormat::kWebp: return decode_webp({file, name, "WebP", limits, alpha});
+    case ImageFormat::kUnknown: break;
+  }
+  throw_unknown_format(file, name);
+}
+
+}  // namespace
+
+Image Image::decode(std::span<const std::byte> file, const std::string& name,
+                    const ImageLimits& limits, AlphaMode alpha) {
+  const std::string shown = escape_for_message(name);
+  try {
+    DecodedImage decoded = decode_pixels(file, shown, limits, alpha);
+    apply_orientation(decoded.orientation, decoded.width, decoded.height, decoded.rgb);
+    return from_rgb8(decoded.width, decoded.height, std::move(decoded.rgb));
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::kResource,
+                shown + ": out of memory while decoding the picture; scale it down first");
+  }
+}
+
+Image Image::from_rgb8(std::int64_t width, std::int64_t height, std::vector<std::uint8_t> rgb) {
+  const auto pixels = checked_mul(width, height);
+  const auto bytes = pixels ? checked_mul(*pixels, 3) : std::nullopt;
+  if (!bytes || *bytes == 0 || rgb.size() != static_cast<std::size_t>(*bytes)) {
+    throw Error(ErrorCode::kUsage,
+                "a picture of " + std::to_string(width) + " x " + std::to_string(height) +
+                    " pixels needs width * height * 3 bytes, at least one pixel; " +
+                    std::to_string(rgb.size()) + " bytes were given");
+  }
+  Image image;
+  image.width_ = width;
+  image.height_ = height;
+  image.rgb_ = std::move(rgb);
+  return image;
+}
+
+}  // namespace nolens

@@ -1,0 +1,132 @@
+#include "decoder/kv_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+
+#include "nolens/error.h"
+
+namespace nolens {
+namespace {
+
+constexpr std::int64_t kWindow = 16;
+
+/// One sliding and one full layer with one head of 4 values.
+TextConfig two_layers() {
+  TextConfig config;
+  config.num_attention_heads = 1;
+  config.sliding_window = kWindow;
+  config.layers = {
+      {.type = LayerType::kSlidingAttention, .head_dim = 4, .num_key_value_heads = 1},
+      {.type = LayerType::kFullAttention, .head_dim = 4, .num_key_value_heads = 1}};
+  return config;
+}
+
+/// Writes rows that name their position, as a step would.
+void store(KvCache& cache, std::int64_t rows) {
+  cache.reserve(rows);
+  for (std::size_t layer = 0; layer < 2; ++layer) {
+    const KvView view = cache.view(layer);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const std::int64_t position = cache.end() + i;
+      const float row[4] = {static_cast<float>(position), 0.0F, 0.0F, 0.0F};
+      std::memcpy(view.keys + position % view.capacity * 16, row, sizeof(row));
+      std::memcpy(view.values + position % view.capacity * 16, row, sizeof(row));
+    }
+  }
+  cache.advance(rows);
+}
+
+bool holds(KvCache& cache, std::size_t layer, std::int64_t position) {
+  const KvView view = cache.view(layer);
+  float key = -1.0F;
+  float value = -1.0F;
+  std::memcpy(&key, view.keys + position % view.capacity * 16, sizeof(key));
+  std::memcpy(&value, view.values + position % view.capacity * 16, sizeof(value));
+  return key == static_cast<float>(position) && value == key;
+}
+
+TEST(KvCache, KeepsTheWindowBeforeEveryStepOfAnySize) {
+  std::mt19937 random(7);
+  for (int run = 0; run < 50; ++run) {
+    KvCache cache(two_layers(), KvType::kF32, 4000);
+    while (cache.end() < 1500) {
+      const std::int64_t rows =
+          random() % 3 == 0 ? static_cast<std::int64_t>(random() % 200 + 1) : 1;
+      const std::int64_t begin = cache.end();
+      store(cache, rows);
+      for (std::int64_t p = std::max<std::int64_t>(0, begin - kWindow + 1); p < cache.end(); ++p) {
+        ASSERT_TRUE(holds(cache, 0, p)) << "position " << p << " of " << cache.end();
+      }
+      for (std::int64_t p = 0; p < cache.end(); ++p) {
+        ASSERT_TRUE(holds(cache, 1, p)) << "position " << p << " of " << cache.end();
+      }
+    }
+  }
+}
+
+TEST(KvCache, SlidingLayersStayAsSmallAsTheirWindow) {
+  KvCache cache(two_layers(), KvType::kF32, 100'000);
+  for (int i = 0; i < 5000; ++i) {
+    store(cache, 1);
+  }
+  EXPECT_EQ(cache.view(0).capacity, kKeyTile);
+  EXPECT_GE(cache.view(1).capacity, 5000);
+}
+
+TEST(KvCache, RewindIsAllowedExactlyWhileTheWindowIsHeld) {
+  std::mt19937 random(11);
+  for (int run = 0; run < 200; ++run) {
+    KvCache cache(two_layers(), KvType::kF32, 4000);
+    for (int i = 0; i < 20; ++i) {
+      store(cache, static_cast<std::int64_t>(random() % 100 + 1));
+      const auto target = static_cast<std::int64_t>(
+          random() % static_cast<unsigned>(cache.end() + 1));
+      bool all_held = true;
+      for (std::int64_t p = std::max<std::int64_t>(0, target - kWindow + 1); p < target; ++p) {
+        all_held = all_held && holds(cache, 0, p);
+      }
+      if (cache.can_rewind(target)) {
+        ASSERT_TRUE(all_held) << "rewind to " << target << " of " << cache.end();
+        cache.rewind(target);
+        ASSERT_EQ(cache.end(), target);
+      }
+    }
+    ASSERT_TRUE(cache.can_rewind(cache.end()));
+    ASSERT_TRUE(cache.can_rewind(0));
+  }
+}
+
+TEST(KvCache, RewindBeyondTheRingIsRefused) {
+  KvCache cache(two_layers(), KvType::kF32, 4000);
+  for (int i = 0; i < 1000; ++i) {
+    store(cache, 1);
+  }
+  EXPECT_FALSE(cache.can_rewind(500));
+  EXPECT_THROW(cache.rewind(500), Error);
+}
+
+TEST(KvCache, CloneIsIndependent) {
+  KvCache cache(two_layers(), KvType::kF32, 4000);
+  store(cache, 100);
+  KvCache twin = cache.clone();
+  cache.rewind(90);
+  store(cache, 5);
+  EXPECT_EQ(twin.end(), 100);
+  EXPECT_TRUE(holds(twin, 0, 99));
+  EXPECT_TRUE(holds(twin, 1, 3));
+}
+
+TEST(KvCache, SizeFormulaMatchesAFullCache) {
+  const TextConfig config = two_layers();
+  KvCache cache(config, KvType::kF16, 1024);
+  for (int i = 0; i < 2; ++i) {
+    cache.reserve(512);
+    cache.advance(512);
+  }
+  EXPECT_EQ(cache.bytes(), KvCache::bytes_at(config, KvType::kF16, 1024, 512));
+}
+
+}  // namespace
+}  // namespace nolens

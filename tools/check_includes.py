@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Checks that includes go one way, as ARCHITECTURE.md's table says.
+
+Every folder of src/ may include only itself, the folders listed for it here, the public headers and the
+third-party headers that are its own. Also: no file is included that does not exist.
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# The table of ARCHITECTURE.md, "Who may include whom", as data.
+ALLOWED = {
+    "core": set(),
+    "platform": {"core"},
+    "formats": {"core", "platform"},
+    "media": {"core", "platform"},
+    "preprocess": {"core", "platform"},
+    "text": {"core", "platform", "formats"},
+    "prompt": {"core", "platform", "formats", "text"},
+    "kernels": {"core", "platform"},
+    "sampler": {"core"},
+    "embed": {"core", "formats", "kernels", "preprocess"},
+    "decoder": {"core", "platform", "formats", "kernels"},
+    "engine": {"core", "platform", "formats", "media", "preprocess", "text", "prompt", "kernels",
+               "embed", "decoder", "sampler"},
+}
+TRAIN = {"core", "platform", "formats", "media", "preprocess", "text", "prompt"}
+
+# Third-party headers and the only folders that may name them. Standard headers have no '/' and no
+# extension, or are of the C library and POSIX.
+THIRD_PARTY = {
+    "nlohmann/": {"src/formats", "src/text", "src/prompt", "apps", "train", "tests", "fuzz"},
+    "simdjson": {"src/text", "src/formats"},
+    "jpeglib": {"src/media", "tests"}, "png.h": {"src/media", "tests"}, "webp/": {"src/media", "tests"},
+    "CLI/": {"apps"}, "histedit": {"apps"}, "editline": {"apps"},
+    "torch/": {"train", "tests/train"}, "c10d/": {"train", "tests/train"}, "ATen/": {"train"},
+    "gtest/": {"tests"}, "gmock/": {"tests"}, "benchmark/": {"bench"},
+}
+
+
+def sources(folder: str):
+    for suffix in ("*.h", "*.cpp", "*.inl", "*.cu"):
+        yield from (ROOT / folder).rglob(suffix)
+
+
+def main() -> int:
+    problems = []
+    for path in [p for f in ("include", "src", "apps", "train", "tests", "bench", "fuzz") for p in sources(f)]:
+        relative = path.relative_to(ROOT)
+        parts = relative.parts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+            if not match:
+                continue
+            quote, target = match.groups()
+            where = f"{relative}:{number}"
+            if quote == "<":
+                for prefix, folders in THIRD_PARTY.items():
+                    if target.startswith(prefix) and not any(str(relative).startswith(f) for f in folders):
+                        problems.append(f"{where}: <{target}> may be included in {sorted(folders)} only")
+                continue
+            if target.startswith("nolens/"):
+                if not (ROOT / "include" / target).exists() and target != "nolens/version.h":
+                    problems.append(f"{where}: {target} does not exist")
+                continue
+            if parts[0] == "include":
+                problems.append(f"{where}: a public header may include nolens/ and the standard library only")
+                continue
+            if parts[0] == "apps":
+                if target.split("/")[0] in ALLOWED:
+                    problems.append(f"{where}: apps see include/nolens only, not {target}")
+                continue
+            if parts[0] in ("tests", "bench", "fuzz"):
+                continue
+            folder = target.split("/")[0]
+            if (path.parent / target).exists() and folder not in ALLOWED:
+                continue
+            allowed = TRAIN | {"train"} if parts[0] == "train" else ALLOWED.get(parts[1], set()) | {parts[1]}
+            if folder not in allowed:
+                problems.append(f"{where}: {'/'.join(parts[:-1])} may not include {target}")
+    for problem in problems:
+        print(problem)
+    print(f"check_includes: {len(problems)} problem(s)")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
