@@ -6,7 +6,7 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # Debian packages by purpose. Ubuntu 24.04 and Debian 13 use the same names.
 PACKAGES_BUILD="g++ cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev
   libsimdjson-dev nlohmann-json3-dev libcli11-dev libedit-dev"
-PACKAGES_TEST="libgtest-dev libgmock-dev ccache python3 binutils"
+PACKAGES_TEST="zlib1g-dev libgtest-dev libgmock-dev ccache python3 binutils"
 PACKAGES_TRAIN="libtorch-dev libgloo-dev libopenblas0-pthread"
 PACKAGES_BENCH="libbenchmark-dev"
 PACKAGES_FUZZ="clang"

@@ -34,7 +34,7 @@ THIRD_PARTY = {
     "nlohmann/": {"src/formats", "src/text", "src/prompt", "apps", "train", "tests", "fuzz"},
     "simdjson": {"src/text", "src/formats"},
     "jpeglib": {"src/media", "tests"}, "png.h": {"src/media", "tests"}, "webp/": {"src/media", "tests"},
-    "CLI/": {"apps"}, "histedit": {"apps"}, "editline": {"apps"},
+    "CLI/": {"apps", "train"}, "histedit": {"apps"}, "editline": {"apps"},
     "torch/": {"train", "tests/train"}, "c10d/": {"train", "tests/train"}, "ATen/": {"train"},
     "gtest/": {"tests"}, "gmock/": {"tests"}, "benchmark/": {"bench"},
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/float16.h"
+#include "formats/config_reader.h"
 #include "formats/safetensors_writer.h"
 #include "formats/tensor_store.h"
 #include "nolens/error.h"
@@ -15,9 +16,9 @@
 namespace nolens::train {
 namespace {
 
-constexpr const char* kModelFiles[] = {"config.json",           "generation_config.json",
-                                       "processor_config.json", "tokenizer.json",
-                                       "tokenizer_config.json", "chat_template.jinja"};
+constexpr const char* kCopiedFiles[] = {"generation_config.json",   "processor_config.json",
+                                        "preprocessor_config.json", "tokenizer.json",
+                                        "tokenizer_config.json",    "chat_template.jinja"};
 constexpr std::size_t kMaxFileBytes = 64U << 20U;
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
@@ -43,7 +44,26 @@ at::Tensor read_tensor(const TensorView& tensor) {
   return values;
 }
 
+Json read_document(const std::filesystem::path& file) {
+  return parse_json(read_file(file, kMaxFileBytes, ErrorCode::kModel), file.filename().string(),
+                    ErrorCode::kModel);
+}
+
+Json read_optional_document(const std::filesystem::path& file) {
+  return std::filesystem::exists(file) ? read_document(file) : Json();
+}
+
 }  // namespace
+
+ModelConfig read_training_config(const std::filesystem::path& directory, bool from_scratch) {
+  if (!from_scratch) {
+    return read_model_config(directory);
+  }
+  return model_config_from_json(read_document(directory / "config.json"),
+                                read_optional_document(directory / "generation_config.json"),
+                                read_optional_document(directory / "processor_config.json"),
+                                "config.json");
+}
 
 void load_weights(const std::filesystem::path& directory, ParameterSet& parameters) {
   const at::NoGradGuard no_gradients;
@@ -69,12 +89,17 @@ void load_weights(const std::filesystem::path& directory, ParameterSet& paramete
 void export_model(const std::filesystem::path& source, const std::filesystem::path& directory,
                   const ParameterSet& parameters, const at::Tensor& values) {
   std::filesystem::create_directories(directory);
-  for (const char* name : kModelFiles) {
+  for (const char* name : kCopiedFiles) {
     const std::filesystem::path file = source / name;
-    if (std::filesystem::exists(file) && !std::filesystem::equivalent(source, directory)) {
+    if (std::filesystem::exists(file)) {
       write_file_atomically(directory / name, read_file(file, kMaxFileBytes, ErrorCode::kModel));
     }
   }
+  // The stored number format, which fixes the rounding of the embedding scale, is float32 from now on.
+  Json config = read_document(source / "config.json");
+  config["dtype"] = "float32";
+  config.erase("torch_dtype");
+  write_file_atomically(directory / "config.json", config.dump(2) + "\n");
   const at::Tensor host = values.detach().to(at::kCPU).contiguous();
   std::vector<TensorSpec> specs;
   std::vector<at::Tensor> tensors;

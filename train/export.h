@@ -5,9 +5,14 @@
 
 #include <filesystem>
 
+#include "nolens/config.h"
 #include "parameters.h"
 
 namespace nolens::train {
+
+/// The configuration of a model directory; with `from_scratch` it need not have weights.
+/// \throws Error{kModel}
+ModelConfig read_training_config(const std::filesystem::path& directory, bool from_scratch);
 
 /// Copies the weights of `directory` into `parameters`. Training-only parameters keep their values.
 /// \throws Error{kModel} if a tensor is missing or has another shape.

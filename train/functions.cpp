@@ -12,8 +12,17 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-const float* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
+/// An autograd function takes no undefined tensor: an empty one stands for "none".
+Tensor or_empty(const Tensor& tensor, const Tensor& like) {
+  return tensor.defined() ? tensor : at::empty({0}, like.options());
+}
+
+float* data_or_null(const Tensor& tensor) {
+  return tensor.defined() && tensor.numel() > 0 ? tensor.data_ptr<float>() : nullptr;
+}
+
+Tensor zeros_or_none(const Tensor& like) {
+  return like.numel() > 0 ? at::zeros_like(like) : Tensor();
 }
 
 class Bf16Linear : public torch::autograd::Function<Bf16Linear> {
@@ -50,10 +59,10 @@ class RmsNorm : public torch::autograd::Function<RmsNorm> {
     const Tensor& weight = saved[1];
     const Tensor g = gradients[0].contiguous();
     const Tensor dx = at::empty_like(x);
-    const Tensor dweight = weight.defined() ? at::zeros_like(weight) : Tensor();
+    const Tensor dweight = zeros_or_none(weight);
     rms_norm_backward(g.data_ptr<float>(), x.data_ptr<float>(), data_or_null(weight),
                       saved[2].data_ptr<float>(), x.size(0), x.size(1), dx.data_ptr<float>(),
-                      dweight.defined() ? dweight.data_ptr<float>() : nullptr);
+                      data_or_null(dweight));
     return {dx, dweight, Variable()};
   }
 };
@@ -102,12 +111,12 @@ class HeadNorm : public torch::autograd::Function<HeadNorm> {
     const Tensor& weight = saved[1];
     const Tensor g = gradients[0].contiguous();
     const Tensor dx = at::empty_like(saved[0]);
-    const Tensor dweight = weight.defined() ? at::zeros_like(weight) : Tensor();
+    const Tensor dweight = zeros_or_none(weight);
     head_norm_backward(shape, g.data_ptr<float>(), saved[0].data_ptr<float>(),
                        data_or_null(weight), data_or_null(saved[2]), data_or_null(saved[3]),
                        saved[4].data_ptr<std::int32_t>(), saved[5].data_ptr<float>(),
                        dx.data_ptr<float>(),
-                       dweight.defined() ? dweight.data_ptr<float>() : nullptr);
+                       data_or_null(dweight));
     return {Variable(), dx, dweight, Variable(), Variable(), Variable(), Variable()};
   }
 };
@@ -148,13 +157,13 @@ class RangeAttention : public torch::autograd::Function<RangeAttention> {
     const Tensor g = gradients[0].contiguous();
     const Tensor dscores = at::bmm(g, saved[2].transpose(1, 2));
     const Tensor dq = at::empty_like(q);
-    const Tensor down_keys = own_keys.defined() ? at::zeros_like(own_keys) : Tensor();
-    const Tensor down_values = own_values.defined() ? at::zeros_like(own_values) : Tensor();
+    const Tensor down_keys = zeros_or_none(own_keys);
+    const Tensor down_values = zeros_or_none(own_values);
     AttentionGradients out;
     out.scores = dscores.data_ptr<float>();
     out.q = dq.data_ptr<float>();
-    out.own_keys = down_keys.defined() ? down_keys.data_ptr<float>() : nullptr;
-    out.own_values = down_values.defined() ? down_values.data_ptr<float>() : nullptr;
+    out.own_keys = data_or_null(down_keys);
+    out.own_values = data_or_null(down_values);
     attention_backward(shape, key_ranges(saved[5]), g.data_ptr<float>(), q.data_ptr<float>(),
                        data_or_null(own_keys), data_or_null(own_values),
                        probabilities.data_ptr<float>(), saved[7].data_ptr<float>(), out);
@@ -238,7 +247,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, bool bf16) {
 }
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
-  return x.is_cpu() ? RmsNorm::apply(x, weight, eps) : composed_rms_norm(x, weight, eps);
+  return x.is_cpu() ? RmsNorm::apply(x, or_empty(weight, x), eps) : composed_rms_norm(x, weight, eps);
 }
 
 Tensor geglu(const Tensor& gate, const Tensor& up) {
@@ -248,15 +257,14 @@ Tensor geglu(const Tensor& gate, const Tensor& up) {
 
 Tensor head_norm(const HeadShape& shape, const Tensor& x, const Tensor& weight, double eps,
                  const RotaryTable& table, const Tensor& positions) {
-  return x.is_cpu() ? HeadNorm::apply(shape, x, weight, eps, table.cosines, table.sines, positions)
+  return x.is_cpu() ? HeadNorm::apply(shape, x, or_empty(weight, x), eps, or_empty(table.cosines, x), or_empty(table.sines, x), positions)
                     : composed_head_norm(shape, x, weight, eps, table, positions);
 }
 
 Tensor range_attention(const AttentionShape& shape, const Tensor& q, const Tensor& prefix_keys,
                        const Tensor& prefix_values, const Tensor& own_keys,
                        const Tensor& own_values, const Tensor& ranges) {
-  return q.is_cpu() ? RangeAttention::apply(shape, q, prefix_keys, prefix_values, own_keys,
-                                            own_values, ranges)
+  return q.is_cpu() ? RangeAttention::apply(shape, q, prefix_keys, prefix_values, or_empty(own_keys, q), or_empty(own_values, q), ranges)
                     : composed_attention(shape, q, prefix_keys, prefix_values, own_keys,
                                          own_values, ranges);
 }

@@ -26,9 +26,11 @@ class Image {
  public:
   Image() = default;
 
-  /// Decodes JPEG, PNG or WebP, told apart by their first bytes, and applies the EXIF orientation.
-  /// Grey is replicated, palettes expanded, 16-bit samples reduced to their high byte, CMYK converted
-  /// as Pillow does. `name` stands for the picture in error messages.
+  /// Decodes JPEG, PNG or WebP, told apart by their first bytes, and applies the EXIF orientation
+  /// (XMP's where EXIF has none). The pixels are Pillow's convert("RGB"), as the reference loader
+  /// has them: grey is replicated, palettes expanded, 16-bit samples reduced to their high byte
+  /// (16-bit grey without alpha is clipped at 255 instead), CMYK converted. Of an animation the
+  /// first frame counts. `name` stands for the picture in error messages.
   /// \throws Error{kInput} if the data is no picture of these kinds, is cut or is corrupt;
   ///         Error{kResource} if it exceeds `limits`.
   static Image decode(std::span<const std::byte> file, const std::string& name,

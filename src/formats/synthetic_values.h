@@ -12,7 +12,7 @@
 
 namespace nolens {
 
-/// value = mean + deviation * z, z of mean 0 and variance 1, bell-shaped, |z| <= sqrt(12).
+/// value = mean + deviation * z, z normal with mean 0 and variance 1 and |z| < 3.7.
 struct ValueDistribution {
   float mean = 0.0F;
   float deviation = 0.0F;
@@ -23,6 +23,9 @@ struct ValueDistribution {
 ///   q_norm, k_norm    around head_dim^-1/4, so that attention scores have unit variance (the
 ///   engine
 ///                     does not scale them)
+///   final norm        around 0 with deviation 4: logits of deviation 4 that do not favour the
+///   input
+///                     token, as tied embeddings otherwise would
 ///   other norms and layer_scalar around 1; biases around 0; position table around 0
 ValueDistribution synthetic_distribution(const NamedShape& tensor);
 

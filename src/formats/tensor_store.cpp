@@ -97,13 +97,7 @@ struct TensorStore::Impl {
   /// Every tensor must be in the shard that the index says.
   void check_against(const std::map<std::string, std::string>& weight_map) const {
     for (const auto& [tensor, shard] : weight_map) {
-      const TensorView* found = find(tensor);
-      const std::string* file = found != nullptr ? &found->file : nullptr;
-      if (file == nullptr) {
-        const auto other = std::find_if(ignored.begin(), ignored.end(),
-                                        [&](const auto& entry) { return entry.name == tensor; });
-        file = other != ignored.end() ? &other->file : nullptr;
-      }
+      const std::string* file = find_file(tensor);
       if (file == nullptr || *file != escape_for_message(shard)) {
         throw Error(ErrorCode::kModel, escape_for_message(shard) + ": has no tensor '" +
                                            escape_for_message(tensor) + "', although " +
@@ -112,6 +106,16 @@ struct TensorStore::Impl {
                                            "; download the shards again");
       }
     }
+  }
+
+  /// The file that holds a tensor, of whatever type; nullptr if none does.
+  [[nodiscard]] const std::string* find_file(const std::string& name) const noexcept {
+    if (const TensorView* found = find(name); found != nullptr) {
+      return &found->file;
+    }
+    const auto other = std::find_if(ignored.begin(), ignored.end(),
+                                    [&](const auto& entry) { return entry.name == name; });
+    return other != ignored.end() ? &other->file : nullptr;
   }
 };
 

@@ -16,8 +16,7 @@ constexpr std::uint32_t kNoSymbol = std::numeric_limits<std::uint32_t>::max();
 TokenId find_byte_token(const Vocabulary& vocabulary, unsigned byte) {
   constexpr char kHex[] = "0123456789ABCDEF";
   const char text[] = {'<', '0', 'x', kHex[byte >> 4U], kHex[byte & 15U], '>'};
-  const TokenId id = vocabulary.find({text, sizeof(text)});
-  return id >= 0 && !vocabulary.is_special(id) ? id : -1;
+  return vocabulary.find({text, sizeof(text)});
 }
 
 }  // namespace
@@ -35,6 +34,8 @@ Bpe::Bpe(const TokenizerData& data, const Vocabulary& vocabulary)
     byte_tokens_[byte] = data.byte_fallback ? find_byte_token(vocabulary, byte) : -1;
     all_bytes_ = all_bytes_ && byte_tokens_[byte] >= 0;
   }
+  // Without any token for a character its neighbours come together, and may merge.
+  cuttable_ = all_bytes_ || unknown_ >= 0;
   // The argument of Junctions holds for characters; a merge of byte tokens would escape it.
   const auto is_fallback = [&](std::string_view text) {
     const TokenId id = vocabulary.find(text);
@@ -64,7 +65,7 @@ void Bpe::encode(std::string_view text, std::vector<TokenId>& ids, BpeScratch& s
   }
   if (ignore_merges_) {
     const TokenId id = vocabulary_->find(text);
-    if (id >= 0 && !vocabulary_->is_special(id)) {
+    if (id >= 0 && vocabulary_->is_plain(id)) {
       ids.push_back(id);
       return;
     }

@@ -37,7 +37,7 @@ class Bpe {
   Bpe(const TokenizerData& data, const Vocabulary& vocabulary);
 
   /// Appends the ids of `text`. Bytes that are no UTF-8 become byte tokens or the unknown token.
-  /// Never appends a special id other than the unknown token. Thread-safe.
+  /// Of special ids, appends none but the unknown token's and byte tokens'. Thread-safe.
   void encode(std::string_view text, std::vector<TokenId>& ids, BpeScratch& scratch) const;
 
  private:

@@ -18,7 +18,7 @@ char32_t last_char(std::string_view text) noexcept {
 CharTokens::CharTokens(const Vocabulary& vocabulary) : tokens_(256, -1) {
   for (TokenId id = 0; id < vocabulary.size(); ++id) {
     const std::string_view text = vocabulary.text(id);
-    if (text.size() > 4 || vocabulary.is_special(id)) {
+    if (text.size() > 4 || !vocabulary.is_plain(id)) {
       continue;
     }
     const DecodedChar decoded = decode_char(text, 0);

@@ -12,7 +12,7 @@
 
 namespace nolens {
 
-/// Token of every character that is a token by itself, special tokens excepted.
+/// Token of every character that is a token by itself, one that plain text may become.
 class CharTokens {
  public:
   explicit CharTokens(const Vocabulary& vocabulary);

@@ -49,10 +49,8 @@ MergeTable::MergeTable(const TokenizerData& data, const Vocabulary& vocabulary) 
     if (merged_id < 0) {
       fail(data, rank, joined);
     }
-    const bool touches_special = vocabulary.is_special(left_id) ||
-                                 vocabulary.is_special(right_id) ||
-                                 vocabulary.is_special(merged_id);
-    if (!touches_special) {
+    if (vocabulary.is_plain(left_id) && vocabulary.is_plain(right_id) &&
+        vocabulary.is_plain(merged_id)) {
       insert(left_id, right_id, {static_cast<std::uint32_t>(rank), merged_id});
     }
   }

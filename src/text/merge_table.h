@@ -20,7 +20,7 @@ constexpr std::uint32_t kNoMerge = std::numeric_limits<std::uint32_t>::max();
 
 class MergeTable {
  public:
-  /// Leaves out merges that a special token takes part in: no plain text may become one.
+  /// Leaves out merges of or into tokens that plain text may not become.
   /// \throws Error{kModel} naming the first merge whose parts or result are no tokens.
   MergeTable(const TokenizerData& data, const Vocabulary& vocabulary);
 

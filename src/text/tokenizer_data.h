@@ -16,6 +16,7 @@ struct TokenizerData {
   struct Token {
     std::string_view text;  ///< valid UTF-8, not empty, unique
     bool special = false;   ///< a control token: never produced from plain text
+    bool in_model = true;   ///< false: an added token only, which merges do not know
   };
   /// A token that is cut out of the text before the merges are applied.
   struct AddedToken {

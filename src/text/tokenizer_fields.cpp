@@ -79,7 +79,8 @@ std::optional<std::string_view> TokenizerFields::find_string(std::string_view ke
   return find<std::string_view>(key, "a string");
 }
 
-std::int64_t TokenizerFields::get_int(std::string_view key, std::int64_t min, std::int64_t max) const {
+std::int64_t TokenizerFields::get_int(std::string_view key, std::int64_t min,
+                                      std::int64_t max) const {
   const auto value = get<std::int64_t>(key, "an integer");
   if (value < min || value > max) {
     fail(key, "expected " + std::to_string(min) + " to " + std::to_string(max) + ", found " +

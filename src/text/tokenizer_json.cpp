@@ -21,6 +21,7 @@ constexpr std::size_t kMaxFileBytes = 256U << 20U;
 struct Entry {
   std::string_view text;
   std::int64_t id = 0;
+  bool in_model = true;
 };
 
 /// The vocabulary as it stands in the file, before its ids are known to be good.
@@ -32,7 +33,7 @@ std::vector<Entry> read_vocabulary(const TokenizerFields& model) {
       model.fail("vocab", "token " + quoted(text) + " needs an id from 0 to " +
                               std::to_string(kMaxTokens - 1) + ", found " + describe(value));
     }
-    entries.push_back({text, id});
+    entries.push_back({text, id, true});
   }
   if (entries.empty()) {
     model.fail("vocab", "has no tokens");
@@ -52,15 +53,15 @@ void place(const std::vector<Entry>& entries, const TokenizerFields& root, Token
                                    " tokens, added ones included, ids are expected to be 0 to " +
                                    std::to_string(entries.size() - 1));
     }
-    std::string_view& text = data.tokens[static_cast<std::size_t>(entry.id)].text;
-    if (!text.empty()) {
-      root.fail("model.vocab", "tokens " + quoted(text) + " and " + quoted(entry.text) +
+    TokenizerData::Token& token = data.tokens[static_cast<std::size_t>(entry.id)];
+    if (!token.text.empty()) {
+      root.fail("model.vocab", "tokens " + quoted(token.text) + " and " + quoted(entry.text) +
                                    " have the same id " + std::to_string(entry.id));
     }
     if (entry.text.empty()) {
       root.fail("model.vocab", "token " + std::to_string(entry.id) + " is empty");
     }
-    text = entry.text;
+    token = {entry.text, false, entry.in_model};
   }
 }
 
@@ -76,7 +77,8 @@ void read_tokens(const TokenizerFields& root, const TokenizerFields& model, Toke
   if (const auto list = root.find_array("added_tokens")) {
     std::size_t index = 0;
     for (const element item : *list) {
-      const TokenizerFields fields = root.child("added_tokens[" + std::to_string(index) + "]", item);
+      const TokenizerFields fields =
+          root.child("added_tokens[" + std::to_string(index) + "]", item);
       if (static_cast<std::int64_t>(index++) >= kMaxAddedTokens) {
         root.fail("added_tokens", "has more than " + std::to_string(kMaxAddedTokens) + " entries");
       }
@@ -88,7 +90,7 @@ void read_tokens(const TokenizerFields& root, const TokenizerFields& model, Toke
       if (fields.find_bool("single_word", false)) {
         fields.fail("single_word", "is true; only false is supported");
       }
-      added.push_back({{text, id},
+      added.push_back({{text, id, false},
                        {static_cast<TokenId>(id), fields.find_bool("normalized", true),
                         fields.find_bool("lstrip", false), fields.find_bool("rstrip", false)},
                        fields.find_bool("special", false)});

@@ -12,7 +12,7 @@
 namespace nolens {
 namespace {
 
-constexpr std::size_t kMaxArenaBytes = 1U << 30U;
+constexpr std::size_t kMaxArenaBytes = (1U << 30U) - 1;  // Entry::length has 30 bits
 
 [[noreturn]] void fail(const TokenizerData& data, std::size_t id, const std::string& what) {
   throw Error(ErrorCode::kModel, data.name + ": token " + std::to_string(id) + " '" +
@@ -46,7 +46,8 @@ Vocabulary::Vocabulary(const TokenizerData& data) {
   slots_.resize(std::bit_ceil(count + count / 2 + 1));
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t id = 0; id < count; ++id) {
-    const std::string_view text = data.tokens[id].text;
+    const TokenizerData::Token& token = data.tokens[id];
+    const std::string_view text = token.text;
     const std::uint64_t hash = hash_text(text);
     const auto tag = static_cast<std::uint32_t>(hash >> 32U);
     std::size_t slot = hash & mask;
@@ -57,8 +58,8 @@ Vocabulary::Vocabulary(const TokenizerData& data) {
     }
     slots_[slot] = {tag, static_cast<TokenId>(id)};
     entries_.push_back({static_cast<std::uint32_t>(arena_.size()),
-                        static_cast<std::uint32_t>(text.size()) & 0x7FFFFFFFU,
-                        data.tokens[id].special ? 1U : 0U});
+                        static_cast<std::uint32_t>(text.size()) & 0x3FFFFFFFU,
+                        token.special ? 1U : 0U, token.in_model && !token.special ? 1U : 0U});
     arena_ += text;
     max_token_bytes_ = std::max(max_token_bytes_, text.size());
   }

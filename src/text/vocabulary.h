@@ -27,6 +27,10 @@ class Vocabulary {
   [[nodiscard]] bool is_special(TokenId id) const noexcept {
     return entries_[static_cast<std::size_t>(id)].special;
   }
+  /// Whether plain text may become this token: it is in the model and not special.
+  [[nodiscard]] bool is_plain(TokenId id) const noexcept {
+    return entries_[static_cast<std::size_t>(id)].plain;
+  }
   /// -1 if there is no such token.
   [[nodiscard]] TokenId find(std::string_view text) const noexcept;
   [[nodiscard]] std::size_t max_token_bytes() const noexcept { return max_token_bytes_; }
@@ -34,8 +38,9 @@ class Vocabulary {
  private:
   struct Entry {
     std::uint32_t offset = 0;
-    std::uint32_t length : 31 = 0;
+    std::uint32_t length : 30 = 0;
     std::uint32_t special : 1 = 0;
+    std::uint32_t plain : 1 = 0;
   };
   struct Slot {
     std::uint32_t tag = 0;  // high half of the hash: spares most looks into the arena

@@ -1,4 +1,4 @@
-// Pixels that tests encode and expect back, and helpers they all use.
+// Pixels that tests encode and expect back, and the checks that they share.
 #pragma once
 
 #include <cstddef>

@@ -7,6 +7,7 @@
 
 #include "nolens/chat.h"
 
+#include "prompt/base64.h"
 #include "prompt/expect_error.h"
 
 namespace nolens {
@@ -113,21 +114,14 @@ TEST_F(MessagesWithFiles, NameTheFileThatCannotBeUsed) {
 }
 
 TEST_F(MessagesWithFiles, AreReadRelativeToTheBaseDirectory) {
-  const auto decoded = parsed(with_part(R"({"type":"image","base64":")" + kPng + "\"}"));
-  ASSERT_EQ(image_part(decoded).image.width(), 2);
-  constexpr unsigned char kBytes[] = {
-      0x89, 'P',  'N',  'G',  13,   10,  26,   10,   0,    0,    0,    13,   'I',  'H',
-      'D',  'R',  0,    0,    0,    1,   0,    0,    0,    1,    8,    0,    0,    0,
-      0,    0x3A, 0x7E, 0x9B, 0x55, 0,   0,    0,    10,   'I',  'D',  'A',  'T',  0x78,
-      0xDA, 0x63, 0x68, 0,    0,    0,   0x82, 0,    0x81, 0xCE, 0xFB, 0x6D, 0xB2, 0,
-      0,    0,    0,    'I',  'E',  'N', 'D',  0xAE, 0x42, 0x60, 0x82};
-  std::ofstream file(folder_ / "grey.png", std::ios::binary);
-  for (const unsigned char byte : kBytes) {
+  std::ofstream file(folder_ / "pixels.png", std::ios::binary);
+  for (const std::byte byte : decode_base64(kPng, "pixels.png")) {
     file.put(static_cast<char>(byte));
   }
   file.close();
-  const auto messages = parse_messages(with_part(R"({"type":"image","path":"grey.png"})"), folder_);
-  EXPECT_EQ(image_part(messages).image.width(), 1);
+  const auto messages =
+      parse_messages(with_part(R"({"type":"image","path":"pixels.png"})"), folder_);
+  EXPECT_EQ(image_part(messages).image.width(), 2);
 }
 
 TEST(Messages, RefusesFilesWithoutABaseDirectory) {

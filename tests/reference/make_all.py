@@ -4,7 +4,7 @@ import argparse
 import importlib
 import pathlib
 
-STEPS = ["models", "cases", "masks", "bf16", "preprocess", "images", "chat"]
+STEPS = ["models", "cases", "masks", "bf16", "preprocess", "images", "chat", "tokens"]
 
 
 def main():

@@ -15,6 +15,7 @@ from common import (
 
 GREEDY_TOKENS = 64
 CONTINUATION_TOKENS = 24
+RULE_NAMES = ("canonical", "legacy", "causal")
 
 
 def text(value):
@@ -91,10 +92,13 @@ def visible(types, layer_type, window, rule):
             "causal": causal & near}[rule]
 
 
-def load(directory, dtype=torch.float32):
-    model = Gemma4UnifiedForConditionalGeneration.from_pretrained(
+def load_model(directory, dtype=torch.float32):
+    return Gemma4UnifiedForConditionalGeneration.from_pretrained(
         directory, dtype=dtype, attn_implementation="eager").eval()
-    return model, AutoProcessor.from_pretrained(directory)
+
+
+def load(directory, dtype=torch.float32):
+    return load_model(directory, dtype), AutoProcessor.from_pretrained(directory)
 
 
 def type_ids(model, ids):
@@ -267,7 +271,7 @@ def make_case(out, name, spec):
     rules = {}
     logits = {}
     # Without pictures the three rules are one.
-    for rule in ("canonical", "legacy", "causal") if vision else ("canonical",):
+    for rule in RULE_NAMES if vision else ("canonical",):
         kept = {}
         rules[rule] = run_rule(model, recorder, ids, types, vision, rule, kept, suppressed)
         logits[rule] = kept[f"{rule}.logits"]
@@ -287,7 +291,8 @@ def make_case(out, name, spec):
             assert difference > 0.1, f"canonical and {other} hardly differ: the case proves nothing"
             rules[other]["last_logits_difference_to_canonical"] = float(difference)
     else:
-        assert torch.equal(forward(model, ids, types, vision, "legacy"), logits["canonical"])
+        for other in ("legacy", "causal"):
+            assert torch.equal(forward(model, ids, types, vision, other), logits["canonical"])
     continuation = continue_with_random_ids(model, ids, types, vision, tensors)
     write_tensors(folder / "expected.safetensors", tensors)
     case = {"case": name, **case, "continuation_ids": continuation,

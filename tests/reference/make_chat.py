@@ -336,7 +336,7 @@ def make(out):
             "engine": engine,
             "expected": expected,
             "token_ids": None if expected is None else tokenizer.encode(expected, add_special_tokens=False),
-            "ids_comparable": not spells_token(messages),
+            "ids_comparable": expected is not None and not spells_token(for_template(messages)),
         })
     check_published(cases)
     write_json(folder / "case.json", {

@@ -55,6 +55,12 @@ def jpegs(folder):
     for orientation in range(1, 9):
         exif = b"Exif\0\0" + exif_block(orientation, big_endian=orientation % 2 == 0)
         save(picture, f"orientation_{orientation}.jpg", exif=exif, subsampling="4:4:4")
+    # Orientation in XMP counts where EXIF has none.
+    xmp = (b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Orientation="6"/>'
+           b"</rdf:RDF></x:xmpmeta>")
+    save(picture, "xmp_orientation_6.jpg", xmp=xmp, subsampling="4:4:4")
+    save(picture, "xmp_orientation_loses_to_exif.jpg", xmp=xmp, subsampling="4:4:4",
+         exif=b"Exif\0\0" + exif_block(3, True))
     save(picture, "orientation_0_is_ignored.jpg", exif=b"Exif\0\0" + exif_block(0, True))
     save(picture, "orientation_9_is_ignored.jpg", exif=b"Exif\0\0" + exif_block(9, False))
 
@@ -65,7 +71,9 @@ def pngs(folder):
     for interlaced in (False, True):
         tail = "_interlaced" if interlaced else ""
         for depth in (1, 2, 4, 8, 16):
-            write_png(folder / f"grey{depth}{tail}.png", deep(19, 23, 1, depth), 0, depth, interlaced)
+            # Pillow clips 16-bit grey at 255; values around it tell clipping from shifting.
+            grey = deep(19, 23, 1, depth) if depth < 16 else rng.integers(0, 600, (19, 23, 1))
+            write_png(folder / f"grey{depth}{tail}.png", grey, 0, depth, interlaced)
         for depth in (8, 16):
             write_png(folder / f"rgb{depth}{tail}.png", deep(19, 23, 3, depth), 2, depth, interlaced)
             write_png(folder / f"grey_alpha{depth}{tail}.png", deep(19, 23, 2, depth), 4, depth, interlaced)
@@ -83,6 +91,8 @@ def pngs(folder):
     write_png(folder / "one_pixel.png", deep(1, 1, 3, 8), 2, 8)
     write_png(folder / "one_pixel_interlaced.png", deep(1, 1, 1, 1), 0, 1, interlaced=True)
     write_png(folder / "interlaced_3x2.png", deep(2, 3, 3, 8), 2, 8, interlaced=True)
+    write_png(folder / "orientation_after_pixels.png", deep(7, 10, 3, 8), 2, 8,
+              exif=exif_block(8, True), exif_last=True)
     for orientation in (3, 6, 8):
         write_png(folder / f"orientation_{orientation}.png", deep(7, 10, 3, 8), 2, 8,
                   exif=exif_block(orientation, orientation == 6))
@@ -91,6 +101,8 @@ def pngs(folder):
 def webps(folder):
     picture, noise = Image.fromarray(shapes_picture(37, 53, 71)), Image.fromarray(hash_picture(29, 43, 72))
     alpha = Image.fromarray(np.concatenate([hash_picture(29, 43, 73), hash_picture(29, 43, 74)[..., :1]], -1))
+    noise.save(folder / "animated.webp", save_all=True, append_images=[Image.fromarray(hash_picture(29, 43, 75))],
+               lossless=True, duration=100)
     picture.save(folder / "lossy.webp", quality=80)
     noise.save(folder / "lossy_low.webp", quality=10)
     noise.save(folder / "lossless.webp", lossless=True)

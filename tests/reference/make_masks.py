@@ -6,9 +6,7 @@ import random
 import torch
 
 from common import be_deterministic, versions, write_json
-from make_cases import HOW, Recorder, load
-
-RULES = ("canonical", "legacy", "causal")
+from make_cases import HOW, RULE_NAMES, Recorder, load
 
 
 def prompts():
@@ -44,7 +42,7 @@ def tables(model, recorder, window, types):
     ones, positions = torch.ones(1, n, dtype=torch.long), torch.arange(n)[None]
     kinds = torch.tensor([types])
     out = {}
-    for rule in RULES:
+    for rule in RULE_NAMES:
         arguments = dict(inputs_embeds=embeds, position_ids=positions, use_cache=False)
         if rule == "canonical":
             masks = model.create_masks_for_generate(
@@ -94,7 +92,7 @@ def generation_paths(out):
         answer = model.generate(**inputs, do_sample=False, max_new_tokens=case["greedy_tokens"],
                                 min_new_tokens=case["greedy_tokens"], cache_implementation=cache)
         tokens = answer[0, len(case["token_ids"]):].tolist()
-        matching = [r for r in RULES if case["rules"][r]["greedy_ids"] == tokens]
+        matching = [r for r in RULE_NAMES if case["rules"][r]["greedy_ids"] == tokens]
         found[cache or "default (dynamic cache)"] = matching[0] if matching else "none of the three"
     return found
 

@@ -43,7 +43,7 @@ def _filtered(rows, bytes_per_pixel, start):
     return out
 
 
-def write_png(path, samples, colour_type, depth, interlaced=False, palette=None, trns=None, exif=None):
+def write_png(path, samples, colour_type, depth, interlaced=False, palette=None, trns=None, exif=None, exif_last=False):
     """samples: [height, width, channels] integers; palette: [n, 3]."""
     height, width, channels = samples.shape
     size = max(1, channels * depth // 8)
@@ -54,7 +54,7 @@ def write_png(path, samples, colour_type, depth, interlaced=False, palette=None,
         if part.size:
             data += _filtered([_row_bytes(row.reshape(-1), depth) for row in part], size, start=1)
     out = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
-    if exif is not None:
+    if exif is not None and not exif_last:
         out += chunk(b"eXIf", exif)
     if palette is not None:
         out += chunk(b"PLTE", np.asarray(palette, np.uint8).tobytes())
@@ -62,5 +62,7 @@ def write_png(path, samples, colour_type, depth, interlaced=False, palette=None,
         out += chunk(b"tRNS", trns)
     # Two IDAT chunks: readers must join them.
     packed = zlib.compress(data, 9)
-    out += chunk(b"IDAT", packed[:20]) + chunk(b"IDAT", packed[20:]) + chunk(b"IEND", b"")
-    path.write_bytes(out)
+    out += chunk(b"IDAT", packed[:20]) + chunk(b"IDAT", packed[20:])
+    if exif is not None and exif_last:
+        out += chunk(b"eXIf", exif)
+    path.write_bytes(out + chunk(b"IEND", b""))

@@ -15,9 +15,9 @@ namespace {
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 std::vector<float> random_scores(std::mt19937& random, std::size_t size, float spread) {
-  std::normal_distribution<float> normal(0.0F, spread);
+  std::normal_distribution<float> normal;
   std::vector<float> scores(size);
-  std::generate(scores.begin(), scores.end(), [&] { return normal(random); });
+  std::generate(scores.begin(), scores.end(), [&] { return spread * normal(random); });
   return scores;
 }
 

@@ -1,0 +1,24 @@
+// Kernels for aarch64 with Advanced SIMD, dot products and 8-bit matrix products.
+#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/neon/byte_product_i8mm.h"
+#include "kernels/cpu/vec/vec_neon.h"
+
+#include "kernels/cpu/generic/generic_table.inl"
+#include "kernels/cpu/generic/quantize_int8.inl"
+#include "kernels/cpu/neon/int8_linear.inl"
+
+namespace nolens {
+namespace {
+
+constexpr KernelTable table() noexcept {
+  KernelTable table = generic_table("neon-i8mm");
+  table.quantize_int8 = quantize_int8;
+  table.linear_q8_0_int8 = int8_linear;
+  return table;
+}
+
+}  // namespace
+
+constinit const KernelTable kNeonI8mmKernels = table();
+
+}  // namespace nolens

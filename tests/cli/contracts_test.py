@@ -1,0 +1,195 @@
+"""What scripts rely on: docs/cli.md, "Contracts"."""
+import json
+import pathlib
+import unittest
+
+from program import BUNDLED, PICTURE, ROOT, SAMPLES, TINY, Case, read_npy, run
+
+GOLDEN = ROOT / "tests" / "golden" / "one_image"
+
+
+class Ask(Case):
+    def test_json_has_every_promised_field(self):
+        reply = self.json("ask", "--model", TINY, "--json", "--max-tokens", 5, "--seed", 3, PICTURE, "What?")
+        self.assertEqual(set(reply) - {"tool_calls"}, {
+            "text", "reasoning", "finish_reason", "usage", "timings", "images", "memory", "seed"})
+        self.assertEqual(set(reply["usage"]), {
+            "prompt_tokens", "completion_tokens", "image_tokens", "audio_tokens"})
+        self.assertEqual(set(reply["timings"]), {
+            "load_ms", "preprocess_ms", "prefill_ms", "prefill_tokens_per_second",
+            "decode_tokens_per_second", "first_token_ms"})
+        self.assertEqual(set(reply["images"][0]), {
+            "source_width", "source_height", "used_width", "used_height", "tokens", "downscaled"})
+        self.assertEqual(set(reply["memory"]), {"peak_rss_bytes", "weights_bytes", "kv_bytes"})
+        self.assertIn(reply["finish_reason"], {"stop", "length", "tool_calls"})
+        self.assertEqual(reply["seed"], 3)
+        self.assertEqual(reply["usage"]["image_tokens"], reply["images"][0]["tokens"])
+        self.assertEqual(reply["usage"]["audio_tokens"], 0)
+        self.assertGreater(reply["usage"]["prompt_tokens"], reply["usage"]["image_tokens"])
+        self.assertGreater(reply["memory"]["peak_rss_bytes"], reply["memory"]["weights_bytes"] // 2)
+
+    def test_stdout_is_the_answer_and_nothing_else(self):
+        plain = self.answer("ask", "--model", TINY, "--max-tokens", 12, "--temperature", 0, "Hello")
+        reply = self.json("ask", "--json", "--model", TINY, "--max-tokens", 12, "--temperature", 0, "Hello")
+        self.assertEqual(plain.stdout.rstrip("\n"), (reply["text"]).rstrip("\n"))
+        self.assertEqual(plain.stderr, "")
+
+    def test_the_same_seed_gives_the_same_answer(self):
+        options = ("ask", "--json", "--model", TINY, "--temperature", 1, "--max-tokens", 20)
+        first = self.json(*options, "--seed", 7, "Hello")
+        again = self.json(*options, "--seed", 7, "Hello")
+        other = self.json(*options, "--seed", 8, "Hello")
+        self.assertEqual(first["text"], again["text"])
+        self.assertNotEqual(first["text"], other["text"])
+
+    def test_threads_do_not_change_the_answer(self):
+        answers = {self.json("ask", "--json", "--model", TINY, "--temperature", 0, "--max-tokens", 20,
+                             "--threads", n, PICTURE, "What?")["text"] for n in (1, 2, 3)}
+        self.assertEqual(len(answers), 1)
+
+    def test_several_pictures_in_order(self):
+        reply = self.json("ask", "--json", "--model", TINY, "--max-tokens", 1, PICTURE,
+                          ROOT / "tests/golden/several_images/picture_1.png", "Compare.")
+        self.assertEqual(len(reply["images"]), 2)
+
+    def test_image_budget_is_an_option(self):
+        few = self.json("ask", "--json", "--model", TINY, "--max-tokens", 1, "--image-tokens", 70, PICTURE, "?")
+        many = self.json("ask", "--json", "--model", TINY, "--max-tokens", 1, "--image-tokens", 280, PICTURE, "?")
+        self.assertLessEqual(few["images"][0]["tokens"], 70)
+        self.assertGreater(many["images"][0]["tokens"], 140)
+
+    def test_messages_file_with_pictures_by_path(self):
+        file = self.folder / "messages.json"
+        file.write_text(json.dumps([
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "image", "path": str(PICTURE)},
+                                         {"type": "text", "text": "What is this?"}]}]))
+        reply = self.json("ask", "--json", "--model", TINY, "--max-tokens", 1, "--messages", file)
+        self.assertEqual(len(reply["images"]), 1)
+
+    def test_the_question_may_not_name_a_file(self):
+        result = run("ask", "--model", TINY, PICTURE)
+        self.expect_refusal(result, 2, PICTURE.name)
+
+
+class Logits(Case):
+    def test_rows_are_positions_and_equal_the_reference(self):
+        out = self.folder / "x.npy"
+        messages = self.folder / "messages.json"
+        case = json.loads((GOLDEN / "case.json").read_text())
+        for part in case["messages"][0]["content"]:
+            if part["type"] == "image":
+                part["path"] = str(GOLDEN / part["path"])
+        messages.write_text(json.dumps(case["messages"]))
+        reply = self.json("logits", "--model", TINY, "--messages", messages, "--out", out, "--json", "--exact")
+        self.assertEqual(reply["ids"], case["token_ids"])
+        image = case["images"][0]
+        self.assertEqual(reply["media"], [{"kind": "image", "tokens": image["tokens"],
+                                           "width": image["used_width"], "height": image["used_height"]}])
+        shape, values = read_npy(out)
+        self.assertEqual(shape, (len(case["token_ids"]), 512))
+        last = values[-512:]
+        self.assertEqual(max(range(512), key=lambda i: last[i] if i not in case["suppressed_ids"] else -1e9),
+                         case["rules"]["canonical"]["greedy_ids"][0])
+
+    def test_ids_file(self):
+        out = self.folder / "x.npy"
+        ids = self.folder / "ids.json"
+        ids.write_text("[2, 300, 301]")
+        reply = self.json("logits", "--model", TINY, "--ids", ids, "--out", out, "--json")
+        self.assertEqual(reply, {"ids": [2, 300, 301], "media": []})
+        self.assertEqual(read_npy(out)[0], (3, 512))
+
+    def test_bad_ids_leave_no_file(self):
+        out = self.folder / "x.npy"
+        for text in ("[1, -1]", "[99999]", "[1.5]", "{}", "[", "[]"):
+            ids = self.folder / "ids.json"
+            ids.write_text(text)
+            result = run("logits", "--model", TINY, "--ids", ids, "--out", out, "--json")
+            self.expect_refusal(result, 4)
+            self.assertEqual(list(self.folder.glob("*.npy*")), [])
+
+
+class Eval(Case):
+    def test_easy_vqa_counts_every_kind(self):
+        reply = self.json("eval", "easy-vqa", "--json", "--limit", 60)
+        self.assertEqual(set(reply), {"task", "n", "accuracy", "by_type", "seconds"})
+        self.assertEqual((reply["task"], reply["n"]), ("easy-vqa", 60))
+        self.assertEqual(set(reply["by_type"]), {"yes/no", "shape", "color"})
+        for accuracy in (reply["accuracy"], *reply["by_type"].values()):
+            self.assertTrue(0 <= accuracy <= 1)
+
+    def test_blanked_pictures_lower_the_accuracy(self):
+        seen = self.json("eval", "easy-vqa", "--json", "--limit", 300)
+        blank = self.json("eval", "easy-vqa", "--json", "--limit", 300, "--blank")
+        self.assertGreater(seen["accuracy"], blank["accuracy"] + 0.1)
+
+
+class Other(Case):
+    def test_tokenize_gives_ids(self):
+        reply = self.json("tokenize", "--model", TINY, "--json", "Hello")
+        self.assertTrue(all(isinstance(i, int) for i in reply["ids"]))
+
+    def test_special_looking_text_is_text_unless_asked(self):
+        plain = self.json("tokenize", "--model", TINY, "--json", "<bos>")["ids"]
+        parsed = self.json("tokenize", "--model", TINY, "--json", "--parse-special", "<bos>")["ids"]
+        self.assertGreater(len(plain), 1)
+        self.assertEqual(parsed, [2])
+
+    def test_info_names_architecture_and_memory(self):
+        text = self.answer("info", TINY).stdout
+        self.assertIn("gemma4_unified", text)
+        self.assertIn("image", text)
+
+    def test_synth_writes_a_model_that_answers(self):
+        out = self.folder / "synthetic"
+        self.answer("synth", "--preset", ROOT / "tests/cli/tiny_preset.json", "--layers", 2, "--out", out,
+                    "--seed", 1)
+        reply = self.json("ask", "--json", "--model", out, "--max-tokens", 3, PICTURE, "Hello")
+        self.assertEqual(reply["usage"]["completion_tokens"] <= 3, True)
+        again = self.folder / "again"
+        self.answer("synth", "--preset", ROOT / "tests/cli/tiny_preset.json", "--layers", 2, "--out", again,
+                    "--seed", 1)
+        self.assertEqual((out / "model.safetensors").read_bytes(), (again / "model.safetensors").read_bytes())
+
+    def test_doctor_and_version_and_help(self):
+        self.assertIn("scalar", self.answer("doctor").stdout)
+        self.assertRegex(self.answer("version").stdout, r"nolens \d+\.\d+\.\d+")
+        for command in ("ask", "chat", "info", "tokenize", "logits", "synth", "eval", "train", "doctor", "version"):
+            self.assertIn("--help", self.answer(command, "--help").stdout)
+
+    def test_completion_and_man_page_are_generated(self):
+        self.assertIn("--image-tokens", self.answer("completion", "bash").stdout)
+        self.assertTrue(self.answer("man").stdout.startswith(".TH"))
+
+    def test_a_forced_instruction_set_is_used_or_refused(self):
+        self.assertIn("scalar", self.answer("doctor", environment={"NOLENS_CPU": "scalar"}).stdout)
+        result = run("ask", "--model", TINY, "Hi", environment={"NOLENS_CPU": "mmx"})
+        self.expect_refusal(result, 2, "mmx", "scalar")
+
+
+class Chat(Case):
+    def test_conversation_from_a_pipe(self):
+        script = f"/image {SAMPLES / 'blue-circle.png'}\nwhat color is the shape?\n/reset\n/help\n/exit\n"
+        result = self.answer("chat", stdin=script.encode())
+        self.assertIn("blue", result.stdout)
+
+    def test_a_missing_picture_does_not_end_the_chat(self):
+        result = self.answer("chat", "--model", TINY, "--max-tokens", 2,
+                             stdin=b"/image /nowhere.png\nHello\n/exit\n")
+        self.assertIn("nowhere.png", result.stderr)
+
+
+class Bundled(Case):
+    def test_answers_about_its_samples(self):
+        result = self.answer("ask", SAMPLES / "blue-circle.png", "what color is the shape?")
+        self.assertEqual(result.stdout.strip(), "blue")
+        self.assertIn("demonstration", result.stderr)
+
+    def test_is_small(self):
+        weights = sum(f.stat().st_size for f in pathlib.Path(BUNDLED).glob("*.safetensors"))
+        self.assertLess(weights, 5_000_000 * 4)
+
+
+if __name__ == "__main__":
+    unittest.main()
