@@ -3,8 +3,9 @@
 
 #include <cstdint>
 
-#include "counter_rng.h"
 #include "nolens/media.h"
+
+#include "counter_rng.h"
 
 namespace nolens::train {
 

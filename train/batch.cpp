@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <string>
 
-#include "cpu_ops.h"
 #include "nolens/error.h"
+
+#include "cpu_ops.h"
 
 namespace nolens::train {
 namespace {
@@ -29,15 +30,14 @@ at::Tensor range_tensor(const std::vector<KeyRange>& ranges, at::Device device) 
   std::vector<std::int32_t> flat;
   flat.reserve(ranges.size() * 4);
   for (const KeyRange& range : ranges) {
-    flat.insert(flat.end(),
-                {range.prefix_begin, range.prefix_end, range.own_begin, range.own_end});
+    flat.insert(flat.end(), {range.prefix_begin, range.prefix_end, range.own_begin, range.own_end});
   }
   return to_tensor(flat, at::kInt, {static_cast<std::int64_t>(ranges.size()), 4}, device);
 }
 
 /// Collects the rows of a batch on the host. The visible keys follow the canonical mask rule
-/// (docs/model.md, "Mask rules"): a row sees what is before it; in sliding layers no further back than
-/// the window, and a picture's rows see all of their picture.
+/// (docs/model.md, "Mask rules"): a row sees what is before it; in sliding layers no further back
+/// than the window, and a picture's rows see all of their picture.
 class Packer {
  public:
   Packer(const ModelConfig& config, at::Device device) : config_(config), device_(device) {}
@@ -145,7 +145,8 @@ class Packer {
     batch_.selected_positions = int32_tensor(selected_positions_, device_);
     batch_.target_rows = int64_tensor(target_rows_, device_);
     batch_.targets = int64_tensor(targets_, device_);
-    batch_.sliding = {range_tensor(prefix_sliding_, device_), range_tensor(branch_sliding_, device_),
+    batch_.sliding = {range_tensor(prefix_sliding_, device_),
+                      range_tensor(branch_sliding_, device_),
                       range_tensor(selected_sliding_, device_)};
     batch_.full = {range_tensor(prefix_full_, device_), range_tensor(branch_full_, device_),
                    range_tensor(selected_full_, device_)};

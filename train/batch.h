@@ -1,18 +1,20 @@
 // Groups packed into tensors.
 #pragma once
 
-#include <ATen/ATen.h>
-
 #include <cstdint>
 #include <vector>
 
-#include "groups.h"
+#include <ATen/ATen.h>
+
 #include "nolens/config.h"
+
+#include "groups.h"
 
 namespace nolens::train {
 
-/// Shapes: B groups, P prefix rows (shorter prefixes padded at the end), K branches per group, L rows
-/// per branch, S answer rows per branch, M patches, R targets. Without branches K = L = S = R = 0.
+/// Shapes: B groups, P prefix rows (shorter prefixes padded at the end), K branches per group, L
+/// rows per branch, S answer rows per branch, M patches, R targets. Without branches K = L = S = R
+/// = 0.
 struct Batch {
   std::int64_t groups = 0;         ///< B
   std::int64_t prefix_rows = 0;    ///< P

@@ -1,5 +1,5 @@
-// Random numbers that are a function of (seed, index): the order of drawing, the number of ranks and
-// a restart change nothing.
+// Random numbers that are a function of (seed, index): the order of drawing, the number of ranks
+// and a restart change nothing.
 #pragma once
 
 #include <cmath>

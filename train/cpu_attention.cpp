@@ -61,9 +61,8 @@ namespace {
 }  // namespace
 
 NOLENS_CLONES void attention_forward(const AttentionShape& shape, const KeyRange* ranges,
-                                     const float* q, const float* own_keys,
-                                     const float* own_values, float* scores,
-                                     float* own_probabilities, float* output) {
+                                     const float* q, const float* own_keys, const float* own_values,
+                                     float* scores, float* own_probabilities, float* output) {
   const std::int64_t dim = shape.head_dim;
   const std::int64_t per_branch = shape.queries / shape.branches;
   for (std::int64_t bh = 0; bh < shape.batch * shape.heads; ++bh) {
@@ -71,8 +70,7 @@ NOLENS_CLONES void attention_forward(const AttentionShape& shape, const KeyRange
     for (std::int64_t n = 0; n < shape.queries; ++n) {
       const KeyRange range = row_ranges[n];
       const std::int64_t row = bh * shape.queries + n;
-      const std::int64_t own =
-          (bh * shape.branches + n / per_branch) * shape.own_rows * dim;
+      const std::int64_t own = (bh * shape.branches + n / per_branch) * shape.own_rows * dim;
       float* s = scores + row * shape.prefix_rows;
       float* p = own_probabilities + row * shape.own_rows;
       float* out = output + row * dim;
@@ -81,8 +79,7 @@ NOLENS_CLONES void attention_forward(const AttentionShape& shape, const KeyRange
         p[l] = dot(q + row * dim, own_keys + own + l * dim, dim);
         largest = std::max(largest, p[l]);
       }
-      float sum =
-          exponentials(s, range.prefix_begin, range.prefix_end, shape.prefix_rows, largest);
+      float sum = exponentials(s, range.prefix_begin, range.prefix_end, shape.prefix_rows, largest);
       sum += exponentials(p, range.own_begin, range.own_end, shape.own_rows, largest);
       scale_by(1.0F / sum, shape.prefix_rows, s);
       scale_by(1.0F / sum, shape.own_rows, p);
@@ -106,8 +103,7 @@ NOLENS_CLONES void attention_backward(const AttentionShape& shape, const KeyRang
     for (std::int64_t n = 0; n < shape.queries; ++n) {
       const KeyRange range = row_ranges[n];
       const std::int64_t row = bh * shape.queries + n;
-      const std::int64_t own =
-          (bh * shape.branches + n / per_branch) * shape.own_rows * dim;
+      const std::int64_t own = (bh * shape.branches + n / per_branch) * shape.own_rows * dim;
       const float* s = probabilities + row * shape.prefix_rows;
       const float* p = own_probabilities + row * shape.own_rows;
       const float* given = doutput + row * dim;

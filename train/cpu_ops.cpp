@@ -20,8 +20,7 @@ constexpr float kCubic = 0.044715F;
 }  // namespace
 
 NOLENS_CLONES void rms_norm_forward(const float* x, const float* weight, float eps,
-                                    std::int64_t rows, std::int64_t width, float* y,
-                                    float* scale) {
+                                    std::int64_t rows, std::int64_t width, float* y, float* scale) {
   for (std::int64_t row = 0; row < rows; ++row) {
     const float* in = x + row * width;
     float* out = y + row * width;
@@ -127,9 +126,9 @@ NOLENS_CLONES void head_norm_forward(const HeadShape& shape, const float* x, con
 }
 
 NOLENS_CLONES void head_norm_backward(const HeadShape& shape, const float* dy, const float* x,
-                                      const float* weight, const float* cosines,
-                                      const float* sines, const std::int32_t* positions,
-                                      const float* scale, float* dx, float* dweight) {
+                                      const float* weight, const float* cosines, const float* sines,
+                                      const std::int32_t* positions, const float* scale, float* dx,
+                                      float* dweight) {
   const std::int64_t dim = shape.head_dim;
   const std::int64_t half = dim / 2;
   std::vector<float> buffer(static_cast<std::size_t>(dim));

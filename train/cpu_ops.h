@@ -1,5 +1,5 @@
-// Fused elementwise steps on plain float arrays: the parts of a training step that would otherwise be
-// bound by memory traffic. Each has its gradient beside it.
+// Fused elementwise steps on plain float arrays: the parts of a training step that would otherwise
+// be bound by memory traffic. Each has its gradient beside it.
 #pragma once
 
 #include <cstdint>
@@ -41,20 +41,21 @@ void head_norm_backward(const HeadShape& shape, const float* dy, const float* x,
                         const std::int32_t* positions, const float* scale, float* dx,
                         float* dweight);
 
-/// Queries of one or several branches over a shared prefix and over the branch's own rows. All heads
-/// of a sequence have the same ranges. Without branches (own_rows 0) queries see the prefix alone.
+/// Queries of one or several branches over a shared prefix and over the branch's own rows. All
+/// heads of a sequence have the same ranges. Without branches (own_rows 0) queries see the prefix
+/// alone.
 struct AttentionShape {
   std::int64_t batch = 0;        ///< sequences
   std::int64_t heads = 0;        ///< key and value heads are already repeated to this number
   std::int64_t queries = 0;      ///< per sequence; a multiple of `branches`
   std::int64_t prefix_rows = 0;  ///< keys of the prefix
   std::int64_t branches = 1;
-  std::int64_t own_rows = 0;     ///< keys of each branch
+  std::int64_t own_rows = 0;  ///< keys of each branch
   std::int64_t head_dim = 0;
 };
 
-/// Visible keys of a query: [prefix_begin, prefix_end) of the prefix and [own_begin, own_end) of its
-/// branch. At least one key is visible.
+/// Visible keys of a query: [prefix_begin, prefix_end) of the prefix and [own_begin, own_end) of
+/// its branch. At least one key is visible.
 struct KeyRange {
   std::int32_t prefix_begin = 0;
   std::int32_t prefix_end = 0;
@@ -64,8 +65,8 @@ struct KeyRange {
 
 /// Turns prefix scores [batch * heads, queries, prefix_rows] into probabilities in place, together
 /// with the own scores, which it computes from q [batch * heads, queries, head_dim] and own_keys
-/// [batch * heads, branches * own_rows, head_dim]. Writes own probabilities [batch * heads, queries,
-/// own_rows] and their share of the output, [batch * heads, queries, head_dim].
+/// [batch * heads, branches * own_rows, head_dim]. Writes own probabilities [batch * heads,
+/// queries, own_rows] and their share of the output, [batch * heads, queries, head_dim].
 void attention_forward(const AttentionShape& shape, const KeyRange* ranges, const float* q,
                        const float* own_keys, const float* own_values, float* scores,
                        float* own_probabilities, float* output);

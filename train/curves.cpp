@@ -2,13 +2,16 @@
 
 #include <charconv>
 #include <fstream>
+#include <iomanip>
+#include <locale>
 #include <sstream>
 #include <system_error>
 #include <utility>
 
+#include "nolens/error.h"
+
 #include "core/check.h"
 #include "core/escape.h"
-#include "nolens/error.h"
 #include "platform/atomic_file.h"
 
 namespace nolens::train {
@@ -55,7 +58,8 @@ CurveFile::CurveFile(std::filesystem::path file, std::vector<std::string> column
 void CurveFile::add(std::int64_t step, const std::vector<double>& values) {
   NOLENS_CHECK(values.size() + 1 == columns_);
   std::ostringstream row;
-  row << step;
+  row.imbue(std::locale::classic());
+  row << std::setprecision(9) << step;
   for (const double value : values) {
     row << ',' << value;
   }

@@ -6,16 +6,19 @@
 #include <span>
 #include <utility>
 
-#include "core/escape.h"
-#include "formats/json.h"
 #include "nolens/chat.h"
 #include "nolens/error.h"
+
+#include "core/escape.h"
+#include "formats/json.h"
 #include "platform/mapped_file.h"
 
 namespace nolens::train {
 namespace {
 
-Error line_error(const std::string& reason) { return {ErrorCode::kInput, reason}; }
+Error line_error(const std::string& reason) {
+  return {ErrorCode::kInput, reason};
+}
 
 const Json& member(const Json& object, const char* key) {
   const auto found = object.find(key);
@@ -158,7 +161,8 @@ class Collector {
       if (messages[i].role != Role::kAssistant) {
         continue;
       }
-      PromptEncoder::Encoded prompt = encoder_.encode({messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(i)});
+      PromptEncoder::Encoded prompt =
+          encoder_.encode({messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(i)});
       const std::string answer = text_of(messages[i]);
       if (answer.empty()) {
         throw line_error("an assistant message is empty");
@@ -181,7 +185,8 @@ class Collector {
     for (const std::string& path : paths) {
       pictures.push_back(picture(path));
     }
-    const std::string caption = line.contains("caption") ? text_member(line, "caption") : first_answer;
+    const std::string caption =
+        line.contains("caption") ? text_member(line, "caption") : first_answer;
     for (auto& [prompt, branch] : answers) {
       std::string key;
       for (const std::string& name : prompt.pictures) {
@@ -211,8 +216,8 @@ class Collector {
     if (is_new) {
       Example example;
       example.prefix = prompt.prefix;
-      example.pictures.assign(pictures.begin(),
-                              pictures.begin() + static_cast<std::ptrdiff_t>(prompt.pictures.size()));
+      example.pictures.assign(
+          pictures.begin(), pictures.begin() + static_cast<std::ptrdiff_t>(prompt.pictures.size()));
       example.key = key;
       dataset.examples.push_back(std::move(example));
     }
@@ -232,8 +237,8 @@ Dataset read_dataset(const std::filesystem::path& file, const PromptEncoder& enc
                      std::int64_t max_tokens) {
   std::ifstream stream(file);
   if (!stream) {
-    throw Error(ErrorCode::kUsage, "cannot read the training data '" +
-                                       escape_for_message(file.string()) + "'");
+    throw Error(ErrorCode::kUsage,
+                "cannot read the training data '" + escape_for_message(file.string()) + "'");
   }
   Dataset dataset;
   Collector collector(file.parent_path(), encoder, max_tokens);

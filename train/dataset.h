@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "groups.h"
 #include "nolens/media.h"
+
+#include "groups.h"
 #include "prompt_encoder.h"
 
 namespace nolens::train {
@@ -16,7 +17,7 @@ namespace nolens::train {
 struct Example {
   std::vector<TokenId> prefix;  ///< one placeholder per picture
   std::vector<Image> pictures;
-  std::string key;              ///< the pictures' paths
+  std::string key;  ///< the pictures' paths
   std::vector<Branch> branches;
   std::string caption;
 };
@@ -32,10 +33,10 @@ struct Dataset {
   std::int64_t lines = 0;  ///< that were not empty
 };
 
-/// Reads `file`. Each line is an object with `messages` [{role, content}, …] and, unless it is a text
-/// conversation, `image` (a path relative to the file's folder) or `images`; a `caption` pairs text
-/// with the picture for the contrastive loss (the first answer does if there is none). Every answer
-/// of the assistant is one training branch. Lines that cannot be used are listed, not fatal.
+/// Reads `file`. Each line is an object with `messages` [{role, content}, …] and, unless it is a
+/// text conversation, `image` (a path relative to the file's folder) or `images`; a `caption` pairs
+/// text with the picture for the contrastive loss (the first answer does if there is none). Every
+/// answer of the assistant is one training branch. Lines that cannot be used are listed, not fatal.
 /// \throws Error{kUsage} if the file cannot be read.
 Dataset read_dataset(const std::filesystem::path& file, const PromptEncoder& encoder,
                      std::int64_t max_tokens);

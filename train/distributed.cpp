@@ -8,13 +8,13 @@
 #ifdef NOLENS_TRAIN_NCCL
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
-#include <unistd.h>
-
 #include <csignal>
 #include <string>
+#include <unistd.h>
+
+#include "nolens/error.h"
 
 #include "core/escape.h"
-#include "nolens/error.h"
 
 namespace nolens::train {
 namespace {
@@ -22,6 +22,18 @@ namespace {
 std::vector<pid_t>& child_ranks() {
   static std::vector<pid_t> children;
   return children;
+}
+
+/// Runs a collective operation; when another rank is gone, says what to do.
+template <typename Operation>
+void wait_for(const Operation& operation) {
+  try {
+    operation();
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::kResource,
+                "another rank of this run ended (" + escape_for_message(error.what()) +
+                    "); start again with --resume to go on from the last checkpoint");
+  }
 }
 
 class GatherWithGradient : public torch::autograd::Function<GatherWithGradient> {
@@ -32,9 +44,8 @@ class GatherWithGradient : public torch::autograd::Function<GatherWithGradient> 
     context->saved_data["rows"] = tensor.size(0);
     return ranks->gather(tensor);
   }
-  static torch::autograd::variable_list backward(
-      torch::autograd::AutogradContext* context,
-      const torch::autograd::variable_list& gradients) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
     const auto* ranks = reinterpret_cast<const RankGroup*>(context->saved_data["ranks"].toInt());
     const std::int64_t rows = context->saved_data["rows"].toInt();
     at::Tensor total = gradients[0].contiguous().clone();
@@ -105,8 +116,7 @@ RankGroup::RankGroup(int rank, int size, const std::filesystem::path& store, boo
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw Error(ErrorCode::kResource, "the " + std::to_string(size) +
-                                          " ranks cannot connect: " +
+    throw Error(ErrorCode::kResource, "the " + std::to_string(size) + " ranks cannot connect: " +
                                           escape_for_message(error.what()));
   }
 }
@@ -118,7 +128,7 @@ RankGroup& RankGroup::operator=(RankGroup&&) noexcept = default;
 void RankGroup::sum(at::Tensor& tensor) const {
   if (size_ > 1) {
     std::vector<at::Tensor> tensors = {tensor};
-    impl_->group->allreduce(tensors)->wait();
+    wait_for([&] { impl_->group->allreduce(tensors)->wait(); });
   }
 }
 
@@ -131,7 +141,7 @@ at::Tensor RankGroup::gather(const at::Tensor& tensor) const {
   for (int rank = 0; rank < size_; ++rank) {
     outputs[0].push_back(at::empty_like(inputs[0]));
   }
-  impl_->group->allgather(outputs, inputs)->wait();
+  wait_for([&] { impl_->group->allgather(outputs, inputs)->wait(); });
   return at::cat(outputs[0]);
 }
 

@@ -1,12 +1,12 @@
 // Data-parallel ranks. The only part that knows c10d.
 #pragma once
 
-#include <ATen/ATen.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <vector>
+
+#include <ATen/ATen.h>
 
 namespace nolens::train {
 
@@ -42,7 +42,8 @@ class RankGroup {
   std::unique_ptr<Impl> impl_;
 };
 
-/// gather() that passes gradients back: each rank gets the sum of all ranks' gradients for its part.
+/// gather() that passes gradients back: each rank gets the sum of all ranks' gradients for its
+/// part.
 at::Tensor gather_with_gradient(const at::Tensor& tensor, const RankGroup& ranks);
 
 }  // namespace nolens::train

@@ -18,21 +18,25 @@ const Wordings kPresent = {"is there a N?", "is there a N in the image?",
 const Wordings kAbsent = {"is there not a N?", "is there not a N in the image?",
                           "does the image not contain a N?", "is no N present?"};
 
-const Wordings kFreeShape = {"which shape is this?",        "what shape is this?",
-                             "what shape is it?",           "what shape do you see?",
-                             "which shape is in the picture?", "what shape is in the picture?",
-                             "name the shape",              "what is the shape?"};
-const Wordings kFreeColour = {"what colour is the shape?",  "what color is this?",
-                              "what colour is this?",       "what color is it?",
-                              "what colour is it?",         "which color is the shape?",
-                              "which colour is the S?",     "what colour is the S?",
-                              "name the color",             "what is the colour of the S?"};
+const Wordings kFreeShape = {"which shape is this?",
+                             "what shape is this?",
+                             "what shape is it?",
+                             "what shape do you see?",
+                             "which shape is in the picture?",
+                             "what shape is in the picture?",
+                             "name the shape",
+                             "what is the shape?"};
+const Wordings kFreeColour = {
+    "what colour is the shape?",   "what color is this?",   "what colour is this?",
+    "what color is it?",           "what colour is it?",    "which color is the shape?",
+    "which colour is the S?",      "what colour is the S?", "name the color",
+    "what is the colour of the S?"};
 const Wordings kFreeNamed = {"is it a N?", "is this a N?", "do you see a N?",
                              "is there a N in the picture?", "does the picture show a N?"};
-const Wordings kFreeDescribe = {"what is in the image?",  "what is in the picture?",
-                                "what is this?",          "what do you see?",
-                                "describe the image",     "describe the picture",
-                                "describe this image",    "what does the picture show?"};
+const Wordings kFreeDescribe = {"what is in the image?", "what is in the picture?",
+                                "what is this?",         "what do you see?",
+                                "describe the image",    "describe the picture",
+                                "describe this image",   "what does the picture show?"};
 
 std::string_view pick(const Wordings& wordings, CounterRng& rng) {
   return wordings[static_cast<std::size_t>(
@@ -69,7 +73,8 @@ NamedThing name_thing(const Drawing& drawing, double colour_share, CounterRng& r
   }
   const auto index = static_cast<std::size_t>(named);
   NamedThing thing;
-  thing.name = by_colour ? std::string(kColourNames[index]) + " shape" : std::string(kShapeNames[index]);
+  thing.name =
+      by_colour ? std::string(kColourNames[index]) + " shape" : std::string(kShapeNames[index]);
   thing.present = named == truth;
   return thing;
 }

@@ -14,8 +14,8 @@ struct QuestionAnswer {
   std::string answer;
 };
 
-/// `count` questions: shape, colour and yes/no questions in equal parts, in easy-VQA's wordings, and
-/// with chance `free_share` each in the trainer's own wordings.
+/// `count` questions: shape, colour and yes/no questions in equal parts, in easy-VQA's wordings,
+/// and with chance `free_share` each in the trainer's own wordings.
 std::vector<QuestionAnswer> ask_about(const Drawing& drawing, std::int64_t count, double free_share,
                                       CounterRng& rng);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <numbers>
 #include <utility>
 #include <vector>
@@ -10,6 +11,10 @@ namespace nolens::train {
 namespace {
 
 using Rgb = std::array<std::uint8_t, 3>;
+
+constexpr std::int64_t kOfficialDarkest = 230;  // ground channel
+constexpr int kWideColourShift = 12;
+constexpr int kSmallestContrast = 120;  // sum over the channels, between ground and shape
 
 constexpr std::array<Rgb, 8> kColours = {{{0, 0, 0},
                                           {0, 0, 255},
@@ -67,7 +72,8 @@ Point centroid(const std::vector<Point>& corners) {
   return sum;
 }
 
-/// Position and size as the official pictures have them; integer canvas coordinates are pixel centres.
+/// Position and size as the official pictures have them; integer canvas coordinates are pixel
+/// centres.
 Outline official_outline(CounterRng& rng, std::int64_t shape, const Canvas& canvas) {
   Outline outline;
   const auto size = [&] { return rng.integer(canvas.smallest, canvas.largest); };
@@ -101,8 +107,8 @@ Outline official_outline(CounterRng& rng, std::int64_t shape, const Canvas& canv
 
 /// Turned shapes, unequal triangles, anywhere on the canvas.
 Outline wide_outline(CounterRng& rng, std::int64_t shape, const Canvas& canvas) {
-  const double span = rng.uniform(static_cast<double>(canvas.smallest),
-                                  static_cast<double>(canvas.largest)) / 2.0;
+  const double span =
+      rng.uniform(static_cast<double>(canvas.smallest), static_cast<double>(canvas.largest)) / 2.0;
   const double reach = span * (shape == 1 ? 1.3 : 1.1);
   Outline outline;
   outline.centre = {rng.uniform(reach, static_cast<double>(canvas.width) - reach),
@@ -143,8 +149,9 @@ std::vector<std::uint8_t> paint(const Canvas& canvas, const Outline& outline, co
   return rgb;
 }
 
-/// Halves one axis with a bilinear (triangle) filter: taps 1 3 3 1 over 8, renormalised at the border.
-/// `count` outputs of `pixel` values that lie `step` values apart, on each of `lines` lines.
+/// Halves one axis with a bilinear (triangle) filter: taps 1 3 3 1 over 8, renormalised at the
+/// border. `count` outputs of `pixel` values that lie `step` values apart, on each of `lines`
+/// lines.
 std::vector<std::uint8_t> halve_axis(const std::vector<std::uint8_t>& in, std::int64_t lines,
                                      std::int64_t in_line, std::int64_t out_line,
                                      std::int64_t count, std::int64_t step, std::int64_t values) {
@@ -185,6 +192,39 @@ std::uint8_t shifted(CounterRng& rng, std::uint8_t value, int reach) {
   return static_cast<std::uint8_t>(std::clamp<std::int64_t>(moved, 0, 255));
 }
 
+/// Pictures of 48 to 200 pixels a side, up to twice as long as high. The canvas is twice that size.
+Canvas wide_canvas(CounterRng& rng) {
+  Canvas canvas;
+  canvas.width = 2 * rng.integer(48, 200);
+  canvas.height = 2 * rng.integer(48, 200);
+  canvas.width = std::min(canvas.width, 2 * canvas.height);
+  canvas.height = std::min(canvas.height, 2 * canvas.width);
+  const std::int64_t side = std::min(canvas.width, canvas.height);
+  canvas.smallest = side / 6;
+  // An official triangle needs its side to the left, right and above.
+  canvas.largest = side / 2;
+  return canvas;
+}
+
+/// Pale, white, or any colour that is clearly not the fill.
+Rgb wide_ground(CounterRng& rng, const Rgb& fill) {
+  const double kind = rng.uniform();
+  if (kind < 0.3) {
+    return {255, 255, 255};
+  }
+  const std::int64_t darkest = kind < 0.7 ? 205 : 60;
+  Rgb ground{};
+  int distance = 0;
+  while (distance < kSmallestContrast) {
+    distance = 0;
+    for (std::size_t c = 0; c < ground.size(); ++c) {
+      ground[c] = static_cast<std::uint8_t>(rng.integer(darkest, 255));
+      distance += std::abs(ground[c] - fill[c]);
+    }
+  }
+  return ground;
+}
+
 }  // namespace
 
 Drawing draw_picture(CounterRng& rng, double wide_share) {
@@ -192,26 +232,26 @@ Drawing draw_picture(CounterRng& rng, double wide_share) {
   drawing.shape = rng.integer(0, static_cast<std::int64_t>(kShapeNames.size()) - 1);
   drawing.colour = rng.integer(0, static_cast<std::int64_t>(kColourNames.size()) - 1);
   Rgb fill = kColours[static_cast<std::size_t>(drawing.colour)];
+  Rgb ground{};
   Canvas canvas;
   Outline outline;
-  const bool wide = rng.chance(wide_share);
-  std::int64_t darkest_ground = 230;
-  if (wide) {
+  if (rng.chance(wide_share)) {
+    canvas = wide_canvas(rng);
     for (std::uint8_t& channel : fill) {
-      channel = shifted(rng, channel, 8);
+      channel = shifted(rng, channel, kWideColourShift);
     }
-    darkest_ground = 215;
+    ground = wide_ground(rng, fill);
     outline = rng.chance(0.5) ? wide_outline(rng, drawing.shape, canvas)
                               : official_outline(rng, drawing.shape, canvas);
   } else {
+    for (std::uint8_t& channel : ground) {
+      channel = static_cast<std::uint8_t>(rng.integer(kOfficialDarkest, 255));
+    }
     outline = official_outline(rng, drawing.shape, canvas);
   }
-  Rgb ground{};
-  for (std::uint8_t& channel : ground) {
-    channel = static_cast<std::uint8_t>(rng.integer(darkest_ground, 255));
-  }
   drawing.image = halve(paint(canvas, outline, ground, fill), canvas.width, canvas.height);
-  drawing.centre_x = static_cast<float>((outline.centre.x + 0.5) / static_cast<double>(canvas.width));
+  drawing.centre_x =
+      static_cast<float>((outline.centre.x + 0.5) / static_cast<double>(canvas.width));
   drawing.centre_y =
       static_cast<float>((outline.centre.y + 0.5) / static_cast<double>(canvas.height));
   return drawing;

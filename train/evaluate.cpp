@@ -3,18 +3,21 @@
 #include <algorithm>
 
 #include "batch.h"
+#include "contrastive.h"
 #include "loss.h"
 
 namespace nolens::train {
 namespace {
 
-bool is_yes_no(const std::string& answer) { return answer == "yes" || answer == "no"; }
+bool is_yes_no(const std::string& answer) {
+  return answer == "yes" || answer == "no";
+}
 
 }  // namespace
 
-Evaluation evaluate(const Decoder& decoder, const ModelConfig& config,
-                    const PromptEncoder& encoder, const std::vector<Group>& groups,
-                    std::int64_t groups_per_batch, const RankGroup& ranks, at::Device device) {
+Evaluation evaluate(const Decoder& decoder, const ModelConfig& config, const PromptEncoder& encoder,
+                    const std::vector<Group>& groups, std::int64_t groups_per_batch,
+                    const RankGroup& ranks, at::Device device) {
   const at::NoGradGuard no_gradients;
   // Every answer text gets a place in a table that the ranks can add up.
   std::map<std::string, std::int64_t> places;
@@ -56,13 +59,53 @@ Evaluation evaluate(const Decoder& decoder, const ModelConfig& config,
     const Score score{static_cast<std::int64_t>(cell[place][0]),
                       static_cast<std::int64_t>(cell[place][1])};
     evaluation.by_answer[answer] = score;
-    for (Score* sum : {&evaluation.all, is_yes_no(answer) ? &evaluation.yes_no : &evaluation.other}) {
+    for (Score* sum :
+         {&evaluation.all, is_yes_no(answer) ? &evaluation.yes_no : &evaluation.other}) {
       sum->right += score.right;
       sum->asked += score.asked;
     }
   }
   evaluation.loss = cell[rows][0] / std::max(cell[rows][1], 1.0);
   return evaluation;
+}
+
+Score retrieve(const Decoder& decoder, const ModelConfig& config, const ParameterSet& parameters,
+               const std::vector<Group>& groups, std::int64_t groups_per_batch, at::Device device) {
+  const at::NoGradGuard no_gradients;
+  std::vector<Group> pictures;
+  std::map<std::vector<TokenId>, std::int64_t> places;
+  std::map<std::string, bool> seen;
+  for (const Group& group : groups) {
+    if (has_pair(group) && seen.try_emplace(group.picture_key, true).second) {
+      pictures.push_back(group);
+      pictures.back().branches.clear();
+      places.try_emplace(group.caption, static_cast<std::int64_t>(places.size()));
+    }
+  }
+  if (pictures.empty()) {
+    return {};
+  }
+  std::vector<std::vector<TokenId>> captions(places.size());
+  for (const auto& [caption, place] : places) {
+    captions[static_cast<std::size_t>(place)] = caption;
+  }
+  const Embedder embedder(config, parameters, decoder);
+  const at::Tensor texts = embedder.texts(captions, device);
+  Score score;
+  const auto total = static_cast<std::int64_t>(pictures.size());
+  for (std::int64_t first = 0; first < total; first += groups_per_batch) {
+    const std::vector<Group> part(pictures.begin() + first,
+                                  pictures.begin() + std::min(first + groups_per_batch, total));
+    const Batch batch = collate(part, config, device);
+    const at::Tensor images =
+        embedder.pictures(decoder.forward(batch, {true, false}).final_prefix, batch);
+    const at::Tensor best = at::mm(images, texts.t()).argmax(1).to(at::kCPU).contiguous();
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      score.right += best.data_ptr<std::int64_t>()[i] == places.at(part[i].caption) ? 1 : 0;
+      ++score.asked;
+    }
+  }
+  return score;
 }
 
 }  // namespace nolens::train

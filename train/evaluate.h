@@ -22,17 +22,23 @@ struct Score {
 };
 
 struct Evaluation {
-  Score all;
-  Score yes_no;                         ///< questions whose answer is yes or no
+  Score all;     ///< answers that are exactly the reference
+  Score yes_no;  ///< questions whose answer is yes or no
   Score other;
   std::map<std::string, Score> by_answer;
-  double loss = 0.0;                    ///< per answer token
+  double loss = 0.0;  ///< per answer token
 };
 
 /// Asks everything in `groups`, `groups_per_batch` at a time. The ranks share the work and all get
 /// the result.
-Evaluation evaluate(const Decoder& decoder, const ModelConfig& config,
-                    const PromptEncoder& encoder, const std::vector<Group>& groups,
-                    std::int64_t groups_per_batch, const RankGroup& ranks, at::Device device);
+Evaluation evaluate(const Decoder& decoder, const ModelConfig& config, const PromptEncoder& encoder,
+                    const std::vector<Group>& groups, std::int64_t groups_per_batch,
+                    const RankGroup& ranks, at::Device device);
+
+/// Share of pictures whose most similar caption, among all different ones in `groups`, is theirs.
+/// Each picture counts once. Without contrastive projections the pooled rows are compared as they
+/// are.
+Score retrieve(const Decoder& decoder, const ModelConfig& config, const ParameterSet& parameters,
+               const std::vector<Group>& groups, std::int64_t groups_per_batch, at::Device device);
 
 }  // namespace nolens::train

@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "nolens/error.h"
+
 #include "core/float16.h"
 #include "formats/config_reader.h"
 #include "formats/safetensors_writer.h"
 #include "formats/tensor_store.h"
-#include "nolens/error.h"
 #include "platform/atomic_file.h"
 #include "platform/mapped_file.h"
 
@@ -75,12 +76,14 @@ void load_weights(const std::filesystem::path& directory, ParameterSet& paramete
     }
     const TensorView* tensor = store.find(spec.name);
     if (tensor == nullptr) {
-      throw Error(ErrorCode::kModel, directory.string() + ": tensor '" + spec.name + "' is missing");
+      throw Error(ErrorCode::kModel,
+                  directory.string() + ": tensor '" + spec.name + "' is missing");
     }
     if (tensor->shape != spec.shape) {
-      throw Error(ErrorCode::kModel, directory.string() + ": tensor '" + spec.name + "' has shape " +
-                                         shape_text(tensor->shape) + ", expected " +
-                                         shape_text(spec.shape) + " from config.json");
+      throw Error(ErrorCode::kModel, directory.string() + ": tensor '" + spec.name +
+                                         "' has shape " + shape_text(tensor->shape) +
+                                         ", expected " + shape_text(spec.shape) +
+                                         " from config.json");
     }
     parameters.view(parameters.values(), i).copy_(read_tensor(*tensor));
   }
@@ -95,7 +98,8 @@ void export_model(const std::filesystem::path& source, const std::filesystem::pa
       write_file_atomically(directory / name, read_file(file, kMaxFileBytes, ErrorCode::kModel));
     }
   }
-  // The stored number format, which fixes the rounding of the embedding scale, is float32 from now on.
+  // The stored number format, which fixes the rounding of the embedding scale, is float32 from now
+  // on.
   Json config = read_document(source / "config.json");
   config["dtype"] = "float32";
   config.erase("torch_dtype");

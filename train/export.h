@@ -1,11 +1,12 @@
 // Weights in and out of Hugging Face directories.
 #pragma once
 
-#include <ATen/ATen.h>
-
 #include <filesystem>
 
+#include <ATen/ATen.h>
+
 #include "nolens/config.h"
+
 #include "parameters.h"
 
 namespace nolens::train {
@@ -19,8 +20,8 @@ ModelConfig read_training_config(const std::filesystem::path& directory, bool fr
 void load_weights(const std::filesystem::path& directory, ParameterSet& parameters);
 
 /// Writes a complete model directory: the configuration, tokenizer and template files of `source`,
-/// unchanged, and model.safetensors in float32 with `values`, a flat buffer of `parameters`' layout.
-/// Training-only parameters are left out. Every file is complete or absent.
+/// unchanged, and model.safetensors in float32 with `values`, a flat buffer of `parameters`'
+/// layout. Training-only parameters are left out. Every file is complete or absent.
 void export_model(const std::filesystem::path& source, const std::filesystem::path& directory,
                   const ParameterSet& parameters, const at::Tensor& values);
 

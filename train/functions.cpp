@@ -1,8 +1,10 @@
 #include "functions.h"
 
+#include <vector>
+
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <vector>
+#include "composed.h"
 
 namespace nolens::train {
 namespace {
@@ -112,11 +114,10 @@ class HeadNorm : public torch::autograd::Function<HeadNorm> {
     const Tensor g = gradients[0].contiguous();
     const Tensor dx = at::empty_like(saved[0]);
     const Tensor dweight = zeros_or_none(weight);
-    head_norm_backward(shape, g.data_ptr<float>(), saved[0].data_ptr<float>(),
-                       data_or_null(weight), data_or_null(saved[2]), data_or_null(saved[3]),
+    head_norm_backward(shape, g.data_ptr<float>(), saved[0].data_ptr<float>(), data_or_null(weight),
+                       data_or_null(saved[2]), data_or_null(saved[3]),
                        saved[4].data_ptr<std::int32_t>(), saved[5].data_ptr<float>(),
-                       dx.data_ptr<float>(),
-                       data_or_null(dweight));
+                       dx.data_ptr<float>(), data_or_null(dweight));
     return {Variable(), dx, dweight, Variable(), Variable(), Variable(), Variable()};
   }
 };
@@ -141,9 +142,9 @@ class RangeAttention : public torch::autograd::Function<RangeAttention> {
                       own_probabilities.data_ptr<float>(), own_output.data_ptr<float>());
     context->save_for_backward({q, prefix_keys, prefix_values, own_keys, own_values, ranges,
                                 probabilities, own_probabilities});
-    context->saved_data["shape"] = c10::List<std::int64_t>(
-        {shape.batch, shape.heads, shape.queries, shape.prefix_rows, shape.branches,
-         shape.own_rows, shape.head_dim});
+    context->saved_data["shape"] =
+        c10::List<std::int64_t>({shape.batch, shape.heads, shape.queries, shape.prefix_rows,
+                                 shape.branches, shape.own_rows, shape.head_dim});
     return own_output.baddbmm_(probabilities, prefix_values);
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -178,68 +179,6 @@ class RangeAttention : public torch::autograd::Function<RangeAttention> {
   }
 };
 
-Tensor composed_rms_norm(const Tensor& x, const Tensor& weight, double eps) {
-  const Tensor y = x * at::rsqrt(x.square().mean(-1, true) + eps);
-  return weight.defined() ? y * weight : y;
-}
-
-Tensor composed_head_norm(const HeadShape& shape, const Tensor& x, const Tensor& weight,
-                          double eps, const RotaryTable& table, const Tensor& positions) {
-  Tensor y = composed_rms_norm(x.reshape({shape.batch, shape.rows, shape.heads, shape.head_dim}),
-                               weight, eps);
-  if (table.cosines.defined()) {
-    const auto angles = [&](const Tensor& values) {
-      return values.index_select(0, positions.to(at::kLong))
-          .view({shape.batch, shape.rows, 1, shape.head_dim / 2});
-    };
-    const Tensor c = angles(table.cosines);
-    const Tensor s = angles(table.sines);
-    const std::vector<Tensor> halves = y.chunk(2, -1);
-    y = at::cat({halves[0] * c - halves[1] * s, halves[1] * c + halves[0] * s}, -1);
-  }
-  return y.permute({0, 2, 1, 3})
-      .unsqueeze(2)
-      .expand({shape.batch, shape.heads, shape.repeat, shape.rows, shape.head_dim})
-      .reshape({-1, shape.rows, shape.head_dim});
-}
-
-/// [batch * heads, queries, keys]: 0 where begin <= key < end, -inf elsewhere.
-Tensor range_mask(const Tensor& ranges, std::int64_t column, std::int64_t keys,
-                  const AttentionShape& shape) {
-  const Tensor index = at::arange(keys, ranges.options());
-  const Tensor hidden = (index < ranges.select(1, column).unsqueeze(1))
-                            .logical_or_(index >= ranges.select(1, column + 1).unsqueeze(1));
-  const Tensor mask = at::zeros(hidden.sizes(), ranges.options().dtype(at::kFloat))
-                          .masked_fill_(hidden, -std::numeric_limits<float>::infinity());
-  return mask.view({shape.batch, 1, shape.queries, keys})
-      .expand({shape.batch, shape.heads, shape.queries, keys})
-      .reshape({-1, shape.queries, keys});
-}
-
-Tensor composed_attention(const AttentionShape& shape, const Tensor& q, const Tensor& prefix_keys,
-                          const Tensor& prefix_values, const Tensor& own_keys,
-                          const Tensor& own_values, const Tensor& ranges) {
-  Tensor scores = at::bmm(q, prefix_keys.transpose(1, 2)) +
-                  range_mask(ranges, 0, shape.prefix_rows, shape);
-  if (!own_keys.defined()) {
-    return at::bmm(scores.softmax(-1), prefix_values);
-  }
-  const std::int64_t per_branch = shape.queries / shape.branches;
-  const auto by_branch = [&](const Tensor& x, std::int64_t rows) {
-    return x.reshape({-1, rows, x.size(-1)});
-  };
-  const Tensor own = at::bmm(by_branch(q, per_branch),
-                             by_branch(own_keys, shape.own_rows).transpose(1, 2))
-                         .view({-1, shape.queries, shape.own_rows}) +
-                     range_mask(ranges, 2, shape.own_rows, shape);
-  const Tensor probabilities = at::cat({scores, own}, -1).softmax(-1);
-  const Tensor seen = at::bmm(probabilities.narrow(-1, 0, shape.prefix_rows), prefix_values);
-  const Tensor told =
-      at::bmm(by_branch(probabilities.narrow(-1, shape.prefix_rows, shape.own_rows), per_branch),
-              by_branch(own_values, shape.own_rows));
-  return seen + told.view(seen.sizes());
-}
-
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, bool bf16) {
@@ -247,26 +186,30 @@ Tensor linear(const Tensor& x, const Tensor& weight, bool bf16) {
 }
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
-  return x.is_cpu() ? RmsNorm::apply(x, or_empty(weight, x), eps) : composed_rms_norm(x, weight, eps);
+  return x.is_cpu() ? RmsNorm::apply(x, or_empty(weight, x), eps)
+                    : composed::rms_norm(x, weight, eps);
 }
 
 Tensor geglu(const Tensor& gate, const Tensor& up) {
   return gate.is_cpu() ? Geglu::apply(gate.contiguous(), up.contiguous())
-                       : at::gelu(gate, "tanh") * up;
+                       : composed::geglu(gate, up);
 }
 
 Tensor head_norm(const HeadShape& shape, const Tensor& x, const Tensor& weight, double eps,
                  const RotaryTable& table, const Tensor& positions) {
-  return x.is_cpu() ? HeadNorm::apply(shape, x, or_empty(weight, x), eps, or_empty(table.cosines, x), or_empty(table.sines, x), positions)
-                    : composed_head_norm(shape, x, weight, eps, table, positions);
+  return x.is_cpu()
+             ? HeadNorm::apply(shape, x, or_empty(weight, x), eps, or_empty(table.cosines, x),
+                               or_empty(table.sines, x), positions)
+             : composed::head_norm(shape, x, weight, eps, table, positions);
 }
 
 Tensor range_attention(const AttentionShape& shape, const Tensor& q, const Tensor& prefix_keys,
                        const Tensor& prefix_values, const Tensor& own_keys,
                        const Tensor& own_values, const Tensor& ranges) {
-  return q.is_cpu() ? RangeAttention::apply(shape, q, prefix_keys, prefix_values, or_empty(own_keys, q), or_empty(own_values, q), ranges)
-                    : composed_attention(shape, q, prefix_keys, prefix_values, own_keys,
-                                         own_values, ranges);
+  return q.is_cpu() ? RangeAttention::apply(shape, q, prefix_keys, prefix_values,
+                                            or_empty(own_keys, q), or_empty(own_values, q), ranges)
+                    : composed::range_attention(shape, q, prefix_keys, prefix_values, own_keys,
+                                                own_values, ranges);
 }
 
 }  // namespace nolens::train

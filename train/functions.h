@@ -1,6 +1,6 @@
-// The differentiable steps of the decoder that are not plain torch operators. On the CPU they run the
-// fused loops of cpu_ops, elsewhere they are put together from torch operators; both give the same
-// numbers up to rounding.
+// The differentiable steps of the decoder that are not plain torch operators. On the CPU they run
+// the fused loops of cpu_ops, elsewhere they are put together from torch operators; both give the
+// same numbers up to rounding.
 #pragma once
 
 #include <ATen/ATen.h>

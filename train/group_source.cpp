@@ -6,8 +6,9 @@
 #include <string>
 #include <utility>
 
-#include "drawing_questions.h"
 #include "nolens/error.h"
+
+#include "drawing_questions.h"
 #include "preprocess/image_to_patches.h"
 
 namespace nolens::train {
@@ -60,8 +61,8 @@ void shuffle(std::vector<T>& items, CounterRng& rng) {
 GroupSource::GroupSource(const Dataset& dataset, const PromptEncoder& encoder,
                          const ModelConfig& config, const SourceOptions& options)
     : dataset_(dataset), encoder_(encoder), config_(config), options_(options) {
-  const auto drawings = static_cast<std::int64_t>(std::lround(
-      options.drawings_share * static_cast<double>(options.groups_per_step)));
+  const auto drawings = static_cast<std::int64_t>(
+      std::lround(options.drawings_share * static_cast<double>(options.groups_per_step)));
   data_slots_ = options.groups_per_step - drawings;
   if (dataset.examples.empty()) {
     if (options.drawings_share <= 0.0) {

@@ -5,10 +5,11 @@
 #include <map>
 #include <vector>
 
+#include "nolens/config.h"
+
 #include "augment.h"
 #include "dataset.h"
 #include "groups.h"
-#include "nolens/config.h"
 #include "prompt_encoder.h"
 
 namespace nolens::train {

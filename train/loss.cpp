@@ -41,9 +41,10 @@ Tensor mean_picture_row(const Tensor& prefix_rows, const Batch& batch) {
   if (!batch.patch_rows.defined()) {
     return zeros;
   }
-  const Tensor counts = at::zeros({batch.groups}, prefix_rows.options())
-                            .index_add_(0, batch.patch_group,
-                                        at::ones({batch.patch_group.size(0)}, prefix_rows.options()));
+  const Tensor counts =
+      at::zeros({batch.groups}, prefix_rows.options())
+          .index_add_(0, batch.patch_group,
+                      at::ones({batch.patch_group.size(0)}, prefix_rows.options()));
   return zeros.index_add(0, batch.patch_group, prefix_rows.index_select(0, batch.patch_rows)) /
          counts.clamp_min(1.0).unsqueeze(1);
 }
@@ -73,7 +74,10 @@ Tensor scaffold_loss(const Tensor& predictions, const std::vector<Group>& groups
       at::from_blob(centres.data(), {count, 2}, at::kFloat).clone().to(predictions.device());
   const auto cross_entropy = [&](std::int64_t first, std::int64_t classes,
                                  std::vector<std::int64_t>& labels) {
-    return -known.narrow(1, first, classes).log_softmax(1).gather(1, indices(labels).unsqueeze(1)).sum();
+    return -known.narrow(1, first, classes)
+                .log_softmax(1)
+                .gather(1, indices(labels).unsqueeze(1))
+                .sum();
   };
   return cross_entropy(0, kShapes, shapes) + cross_entropy(kShapes, kColours, colours) +
          kCentreWeight * (known.narrow(1, kShapes + kColours, 2) - target).square().sum();
@@ -87,11 +91,12 @@ Tensor contrastive_loss(const ContrastiveInput& input, ContrastiveKind kind,
   const Tensor valid_rows = input.image_keys >= 0;
   const Tensor valid_columns = all_image_keys >= 0;
   const Tensor valid = valid_rows.unsqueeze(1).logical_and(valid_columns.unsqueeze(0));
-  const Tensor positive = input.text_keys.unsqueeze(1)
-                              .eq(all_text_keys.unsqueeze(0))
-                              .logical_or(input.image_keys.unsqueeze(1).eq(all_image_keys.unsqueeze(0)))
-                              .logical_and(valid)
-                              .to(input.image.scalar_type());
+  const Tensor positive =
+      input.text_keys.unsqueeze(1)
+          .eq(all_text_keys.unsqueeze(0))
+          .logical_or(input.image_keys.unsqueeze(1).eq(all_image_keys.unsqueeze(0)))
+          .logical_and(valid)
+          .to(input.image.scalar_type());
   const Tensor scale = input.log_scale.exp();
   const Tensor scores = at::mm(input.image, all_texts.t()) * scale;
   if (kind == ContrastiveKind::kSigmoid) {

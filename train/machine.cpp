@@ -1,9 +1,9 @@
 #include "machine.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <chrono>
+
+#include <ATen/ATen.h>
 
 namespace nolens::train {
 namespace {

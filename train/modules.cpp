@@ -23,7 +23,8 @@ RotaryTable rotary_table(const RopeParameters& rope, std::int64_t head_dim, std:
   const std::int64_t half = head_dim / 2;
   std::int64_t turning = half;
   if (rope.rope_type == RopeType::kProportional) {
-    turning = static_cast<std::int64_t>(rope.partial_rotary_factor * static_cast<double>(head_dim)) / 2;
+    turning =
+        static_cast<std::int64_t>(rope.partial_rotary_factor * static_cast<double>(head_dim)) / 2;
   }
   const Tensor exponents = at::arange(half, at::kFloat) * 2.0 / static_cast<double>(head_dim);
   Tensor frequencies = 1.0 / at::pow(at::Scalar(rope.rope_theta), exponents).to(at::kFloat);
@@ -47,9 +48,10 @@ std::int64_t head_dim_of(const TextConfig& text, LayerType type) {
 std::vector<ParameterSpec> parameter_specs(const ModelConfig& config, const HeadOptions& heads) {
   const TextConfig& text = config.text;
   if (!text.tie_word_embeddings || text.hidden_activation != Activation::kGeluTanh) {
-    throw Error(ErrorCode::kUsage,
-                "the trainer needs tied embeddings and the gelu_pytorch_tanh activation, which this "
-                "model's config.json does not have");
+    throw Error(
+        ErrorCode::kUsage,
+        "the trainer needs tied embeddings and the gelu_pytorch_tanh activation, which this "
+        "model's config.json does not have");
   }
   const std::int64_t width = text.hidden_size;
   const std::int64_t depth = text.num_hidden_layers;
@@ -91,8 +93,7 @@ std::vector<ParameterSpec> parameter_specs(const ModelConfig& config, const Head
   if (config.vision.has_value()) {
     const VisionConfig& vision = *config.vision;
     if (!vision.patch_ln1 || !vision.patch_ln2 || !vision.patch_bias || !vision.pos_norm ||
-        !vision.embedding_projection ||
-        vision.position_embedding != PositionEmbedding::kLearned) {
+        !vision.embedding_projection || vision.position_embedding != PositionEmbedding::kLearned) {
       throw Error(ErrorCode::kUsage,
                   "the trainer knows the complete gemma4_unified patch embedder only; this model "
                   "leaves a step out");
@@ -145,8 +146,8 @@ Decoder::Decoder(const ModelConfig& config, const ParameterSet& parameters, bool
   const TextConfig& text = config.text;
   const at::Device device = parameters.values().device();
   const std::int64_t positions = text.max_position_embeddings;
-  sliding_table_ =
-      rotary_table(text.rope_sliding, head_dim_of(text, LayerType::kSlidingAttention), positions, device);
+  sliding_table_ = rotary_table(text.rope_sliding, head_dim_of(text, LayerType::kSlidingAttention),
+                                positions, device);
   full_table_ =
       rotary_table(text.rope_full, head_dim_of(text, LayerType::kFullAttention), positions, device);
 }
@@ -225,8 +226,7 @@ void Decoder::run_layer(std::int64_t index, const Batch& batch, bool prefix_cont
     const HeadShape shape{batch.groups, stream.rows, layer.num_key_value_heads, layer.head_dim,
                           groups};
     const Tensor k = linear(h, weight(attention + "k_proj"), bf16_);
-    const Tensor v =
-        layer.attention_k_eq_v ? k : linear(h, weight(attention + "v_proj"), bf16_);
+    const Tensor v = layer.attention_k_eq_v ? k : linear(h, weight(attention + "v_proj"), bf16_);
     return std::pair{
         head_norm(shape, k, weight(attention + "k_norm"), eps, table, stream.positions),
         head_norm(shape, v, Tensor(), eps, {}, stream.positions)};
@@ -256,8 +256,7 @@ void Decoder::run_layer(std::int64_t index, const Batch& batch, bool prefix_cont
     const Tensor seen = range_attention(shape, queries(h_asking, positions, shape.queries),
                                         prefix_keys, prefix_values, own_keys, own_values,
                                         last ? ranges.selected : ranges.branch);
-    branch.x =
-        finish_layer(name, last ? branch.x.index_select(0, batch.selected) : branch.x, seen);
+    branch.x = finish_layer(name, last ? branch.x.index_select(0, batch.selected) : branch.x, seen);
   }
   if (prefix_continues) {
     shape.branches = 1;

@@ -1,22 +1,23 @@
 // The gemma4_unified decoder as a differentiable function: patch embedder, layers, output head.
 #pragma once
 
-#include <ATen/ATen.h>
-
 #include <cstdint>
 #include <string>
 
+#include <ATen/ATen.h>
+
+#include "nolens/config.h"
+
 #include "batch.h"
 #include "functions.h"
-#include "nolens/config.h"
 #include "parameters.h"
 
 namespace nolens::train {
 
 /// Training-only parts beside the decoder.
 struct HeadOptions {
-  bool scaffold = false;           ///< shape, colour and centre from the mean picture row
-  bool contrastive = false;        ///< projections, scale and bias
+  bool scaffold = false;     ///< shape, colour and centre from the mean picture row
+  bool contrastive = false;  ///< projections, scale and bias
   std::int64_t contrastive_width = 64;
 };
 
@@ -34,7 +35,7 @@ class Decoder {
     bool middle_prefix = false;  ///< prefix rows before the last layer
   };
   struct Output {
-    at::Tensor answers;        ///< [B * K * S, hidden], after the final norm; undefined without branches
+    at::Tensor answers;  ///< [B * K * S, hidden], after the final norm; undefined without branches
     at::Tensor final_prefix;   ///< [B * P, hidden]
     at::Tensor middle_prefix;  ///< [B * P, hidden]
   };

@@ -15,7 +15,15 @@ AdamW::AdamW(ParameterSet& parameters, const AdamWOptions& options)
   }
 }
 
-double AdamW::gradient_norm() const { return parameters_.gradients().norm().item<double>(); }
+void AdamW::restart_average() {
+  if (average_.defined()) {
+    average_.copy_(parameters_.values());
+  }
+}
+
+double AdamW::gradient_norm() const {
+  return parameters_.gradients().norm().item<double>();
+}
 
 void AdamW::step(double rate, double norm) {
   at::Tensor gradients = parameters_.gradients();

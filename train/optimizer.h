@@ -1,9 +1,9 @@
 // AdamW over the flat parameter buffer, with clipping and an average of the weights.
 #pragma once
 
-#include <ATen/ATen.h>
-
 #include <cstdint>
+
+#include <ATen/ATen.h>
 
 #include "parameters.h"
 
@@ -35,6 +35,8 @@ class AdamW {
   [[nodiscard]] const at::Tensor& average() const noexcept {
     return average_.defined() ? average_ : parameters_.values();
   }
+  /// Sets the average to the present weights.
+  void restart_average();
   [[nodiscard]] bool has_average() const noexcept { return average_.defined(); }
   [[nodiscard]] std::int64_t updates() const noexcept { return updates_; }
   void set_updates(std::int64_t updates) noexcept { updates_ = updates; }

@@ -1,7 +1,5 @@
 #include "options.h"
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
@@ -9,9 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
+#include "nolens/error.h"
+
 #include "core/escape.h"
 #include "formats/json.h"
-#include "nolens/error.h"
 #include "platform/mapped_file.h"
 
 namespace nolens::train {
@@ -87,6 +88,7 @@ void add_options(CLI::App& app, TrainOptions& o) {
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--max-bad-steps", o.max_bad_steps, "steps in a row without a finite loss")
       ->check(CLI::PositiveNumber);
+  app.add_flag("--resume", o.resume, "go on from the newest checkpoint in --out");
   app.add_flag("--evaluate-only", o.evaluate_only, "no training: score --model on --validation");
   app.add_option("--evaluate-file", o.evaluate_file, "write the final scores as JSON");
 }
@@ -151,7 +153,7 @@ void check_together(const TrainOptions& o) {
          " is not a multiple of --accumulation times --ranks (" +
          std::to_string(o.accumulation * o.ranks) + ")");
   }
-  if (o.max_bad_steps < 1 || o.schedule.warmup > o.schedule.steps) {
+  if (o.schedule.warmup > o.schedule.steps) {
     fail("--warmup is larger than --steps");
   }
 }
@@ -163,7 +165,9 @@ TrainOptions parse_options(int argc, const char* const* argv) {
   CLI::App app("Trains an encoder-free multimodal decoder from pictures and conversations.",
                "nolens-train");
   app.footer("--config FILE reads the same options from a JSON object; the command line wins.");
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)->always_capture_default();
+  app.option_defaults()
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+      ->always_capture_default();
   add_options(app, options);
   std::vector<std::string> words = expand_config(argc, argv);
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
@@ -173,7 +177,8 @@ TrainOptions parse_options(int argc, const char* const* argv) {
     std::cout << app.help();
     std::exit(0);
   } catch (const CLI::ParseError& error) {
-    throw Error(ErrorCode::kUsage, std::string(error.what()) + "; nolens-train --help lists the options");
+    throw Error(ErrorCode::kUsage,
+                std::string(error.what()) + "; nolens-train --help lists the options");
   }
   check_together(options);
   return options;

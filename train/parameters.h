@@ -2,22 +2,22 @@
 // optimizer, clipping, averaging, all-reduce and checkpoints are single operations.
 #pragma once
 
-#include <ATen/ATen.h>
-
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
+#include <ATen/ATen.h>
+
 namespace nolens::train {
 
 struct ParameterSpec {
-  std::string name;                 ///< as in the exported checkpoint
+  std::string name;  ///< as in the exported checkpoint
   std::vector<std::int64_t> shape;
-  double deviation = 0.0;           ///< initial values: normal with this standard deviation
-  double mean = 0.0;                ///< around this mean
-  bool decay = false;               ///< weight decay applies (matrices only)
-  bool exported = true;             ///< false: helps in training only
+  double deviation = 0.0;  ///< initial values: normal with this standard deviation
+  double mean = 0.0;       ///< around this mean
+  bool decay = false;      ///< weight decay applies (matrices only)
+  bool exported = true;    ///< false: helps in training only
 };
 
 class ParameterSet {

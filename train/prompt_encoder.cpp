@@ -22,10 +22,10 @@ TokenId control_token(const Tokenizer& tokenizer, std::string_view token) {
 PromptEncoder::PromptEncoder(const Tokenizer& tokenizer, const ModelConfig& config)
     : tokenizer_(tokenizer), config_(config), end_of_turn_(control_token(tokenizer, "<turn|>")) {
   if (tokenizer.size() > config.text.vocab_size) {
-    throw Error(ErrorCode::kModel,
-                "the tokenizer has " + std::to_string(tokenizer.size()) +
-                    " tokens but the model's vocab_size is " +
-                    std::to_string(config.text.vocab_size) + "; raise vocab_size");
+    throw Error(ErrorCode::kModel, "the tokenizer has " + std::to_string(tokenizer.size()) +
+                                       " tokens but the model's vocab_size is " +
+                                       std::to_string(config.text.vocab_size) +
+                                       "; raise vocab_size");
   }
 }
 

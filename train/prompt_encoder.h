@@ -4,10 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "groups.h"
 #include "nolens/chat.h"
 #include "nolens/config.h"
 #include "nolens/tokenizer.h"
+
+#include "groups.h"
 
 namespace nolens::train {
 

@@ -5,31 +5,13 @@
 #include <vector>
 
 #include "batch.h"
+#include "contrastive.h"
 #include "loss.h"
 
 namespace nolens::train {
 namespace {
 
 using at::Tensor;
-
-Tensor unit_rows(const Tensor& rows) {
-  return rows / rows.norm(2, {1}, true).clamp_min(1e-6);
-}
-
-/// Mean over the caption tokens of each sequence; the leading <bos> and the padding do not count.
-Tensor mean_text_row(const Tensor& rows, const std::vector<std::vector<TokenId>>& texts,
-                     std::int64_t width) {
-  const auto count = static_cast<std::int64_t>(texts.size());
-  Tensor weights = at::zeros({count, width}, at::kFloat);
-  auto cell = weights.accessor<float, 2>();
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto length = static_cast<std::int64_t>(texts[static_cast<std::size_t>(i)].size());
-    for (std::int64_t t = 1; t < length; ++t) {
-      cell[i][t] = 1.0F / static_cast<float>(length - 1);
-    }
-  }
-  return (rows.view({count, width, -1}) * weights.to(rows.device()).unsqueeze(2)).sum(1);
-}
 
 }  // namespace
 
@@ -72,7 +54,7 @@ StepResult Step::run(std::int64_t step, bool stop) {
     count[0] += static_cast<double>(batches.back().targets_count());
     for (const Group& group : groups) {
       count[1] += group.label.has_value() ? 1.0 : 0.0;
-      count[2] += group.pictures.empty() || group.caption.size() < 2 ? 0.0 : 1.0;
+      count[2] += has_pair(group) ? 1.0 : 0.0;
     }
   }
   ranks_.sum(counts);
@@ -136,35 +118,16 @@ Tensor Step::part_loss(const std::vector<Group>& groups, const Batch& batch, dou
 
 Tensor Step::contrastive_part(const std::vector<Group>& groups, const Batch& batch,
                               const Tensor& final_prefix) const {
-  // The text goes through the decoder as a sequence of its own: it never sees its picture.
-  std::vector<std::vector<TokenId>> texts;
-  std::vector<std::int64_t> image_keys;
-  std::vector<std::int64_t> text_keys;
-  std::size_t longest = 0;
-  for (const Group& group : groups) {
-    const bool pair = !group.pictures.empty() && group.caption.size() > 1;
-    texts.push_back(pair ? group.caption : std::vector<TokenId>{config_.tokens.bos});
-    longest = std::max(longest, texts.back().size());
-    image_keys.push_back(pair ? contrastive_key(group.picture_key) : -1);
-    std::string text;
-    for (const TokenId token : group.caption) {
-      text += std::to_string(token) + ' ';
-    }
-    text_keys.push_back(contrastive_key(text));
-  }
-  const Batch text_batch = collate_texts(texts, config_, device_);
-  const Tensor text_rows = decoder_.forward(text_batch, {true, false}).final_prefix;
+  const CaptionPairs pairs = caption_pairs(groups, config_.tokens.bos);
+  const Embedder embedder(config_, parameters_, decoder_);
   const auto keys = [&](const std::vector<std::int64_t>& values) {
     return at::tensor(values, at::kLong).to(device_);
   };
   ContrastiveInput input;
-  input.image = unit_rows(at::mm(mean_picture_row(final_prefix, batch),
-                                 parameters_.get("train.contrastive.image").t()));
-  input.text =
-      unit_rows(at::mm(mean_text_row(text_rows, texts, static_cast<std::int64_t>(longest)),
-                       parameters_.get("train.contrastive.text").t()));
-  input.image_keys = keys(image_keys);
-  input.text_keys = keys(text_keys);
+  input.image = embedder.pictures(final_prefix, batch);
+  input.text = embedder.texts(pairs.texts, device_);
+  input.image_keys = keys(pairs.image_keys);
+  input.text_keys = keys(pairs.text_keys);
   input.log_scale = parameters_.get("train.contrastive.log_scale");
   input.bias = parameters_.get("train.contrastive.bias");
   return contrastive_loss(input, options_.contrastive_kind, ranks_);

@@ -26,8 +26,8 @@ class Step {
   Step(const TrainOptions& options, const ModelConfig& config, const Decoder& decoder,
        ParameterSet& parameters, GroupSource& source, const RankGroup& ranks, at::Device device);
 
-  /// Leaves the gradient of the whole batch, summed over ranks, in the parameter set. `stop` is this
-  /// rank's wish; all ranks get the same answer.
+  /// Leaves the gradient of the whole batch, summed over ranks, in the parameter set. `stop` is
+  /// this rank's wish; all ranks get the same answer.
   StepResult run(std::int64_t step, bool stop);
 
  private:

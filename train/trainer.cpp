@@ -1,26 +1,48 @@
 #include "trainer.h"
 
-#include <ATen/Parallel.h>
-
-#include <chrono>
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
 
+#include <ATen/Parallel.h>
+
+#include "checkpoint.h"
 #include "core/escape.h"
-#include "curves.h"
 #include "evaluate.h"
 #include "export.h"
 #include "machine.h"
-#include "progress.h"
+#include "platform/atomic_file.h"
+#include "report.h"
 #include "step.h"
 
 namespace nolens::train {
 namespace {
 
-volatile std::sig_atomic_t stop_requested = 0;
+constexpr std::int64_t kListedBadLines = 20;
+constexpr std::int64_t kEvaluationBatch = 32;
 
-void request_stop(int) { stop_requested = 1; }
+volatile std::sig_atomic_t stop_signal = 0;
+
+void request_stop(int signal) {
+  stop_signal = signal;
+}
+
+/// Options that fix the order of the data and the shape of the state.
+std::map<std::string, Json> fingerprint_of(const TrainOptions& o, const ParameterSet& parameters) {
+  return {{"seed", o.source.seed},
+          {"batch", o.source.groups_per_step},
+          {"branches", o.source.branches},
+          {"drawings-share", o.source.drawings_share},
+          {"wide-share", o.source.wide_share},
+          {"free-share", o.source.free_share},
+          {"steps", o.schedule.steps},
+          {"average", o.optimizer.average_decay},
+          {"parameters", parameters.count()}};
+}
 
 /// Everything one rank holds during a run.
 class Trainer {
@@ -32,106 +54,176 @@ class Trainer {
         config_(read_training_config(options.model, options.from_scratch)),
         tokenizer_(Tokenizer::load(options.model / "tokenizer.json")),
         encoder_(tokenizer_, config_),
-        parameters_(parameter_specs(config_, {options.scaffold_weight > 0.0, options.contrastive_weight > 0.0}),
+        parameters_(parameter_specs(
+                        config_, {options.scaffold_weight > 0.0, options.contrastive_weight > 0.0}),
                     options.source.seed, device_),
         decoder_(config_, parameters_, options.bf16),
-        optimizer_(parameters_, options.optimizer) {
+        optimizer_(parameters_, options.optimizer),
+        checkpoints_(options.out / "checkpoints", fingerprint_of(options, parameters_)) {
     if (!options.from_scratch) {
       load_weights(options.model, parameters_);
+      optimizer_.restart_average();
     }
   }
 
   int run() {
+    resume();
+    if (leads()) {
+      report_ = std::make_unique<Report>(options_.out, state_.step, options_.schedule.steps,
+                                         options_.log_every, !options_.evaluate_only);
+      if (const std::string slow = slow_blas_warning(matrix_speed()); !slow.empty()) {
+        report_->warning("warning: " + slow);
+      }
+    }
     const Dataset data = load(options_.data);
     const Dataset validation = load(options_.validation);
     validation_ = GroupSource::all_groups(validation, encoder_, config_, options_.source.branches);
     if (options_.evaluate_only) {
-      score(0);
+      score();
       return 0;
     }
     GroupSource source(data, encoder_, config_, options_.source);
     Step step(options_, config_, decoder_, parameters_, source, ranks_, device_);
     if (leads()) {
-      std::cout << parameters_.count() << " parameters, " << data.examples.size()
-                << " groups of data, " << options_.schedule.steps << " steps\n"
-                << std::flush;
-      curve_.emplace(options_.out / "loss.csv",
-                     std::vector<std::string>{"answer_loss", "scaffold_loss", "contrastive_loss",
-                                              "accuracy", "rate", "gradient_norm", "seconds"},
-                     0);
+      report_->note(std::to_string(parameters_.count()) + " parameters, " +
+                    std::to_string(data.examples.size()) + " pictures or texts, steps " +
+                    std::to_string(state_.step) + " to " + std::to_string(options_.schedule.steps));
     }
-    Progress progress(0, options_.schedule.steps, leads());
-    const auto start = std::chrono::steady_clock::now();
-    for (std::int64_t i = 0; i < options_.schedule.steps; ++i) {
-      const StepResult result = step.run(i, stop_requested != 0);
-      const double rate = options_.schedule.rate(i);
-      const double norm = optimizer_.gradient_norm();
-      if (std::isfinite(norm)) {
-        optimizer_.step(rate, norm);
-      }
-      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-      if (leads()) {
-        curve_->add(i + 1, {result.answer_loss, result.scaffold_loss, result.contrastive_loss,
-                            result.accuracy, rate, norm, spent.count()});
-        progress.show(i + 1, result.answer_loss);
-        if ((i + 1) % options_.log_every == 0) {
-          progress.clear();
-          std::cout << "step " << i + 1 << " loss " << result.answer_loss << " scaffold "
-                    << result.scaffold_loss << " contrastive " << result.contrastive_loss
-                    << " accuracy " << result.accuracy << " norm " << norm << " t " << spent.count() << '\n'
-                    << std::flush;
-        }
-      }
-      const bool last = i + 1 == options_.schedule.steps || result.stop;
-      if (last || (options_.evaluate_every > 0 && (i + 1) % options_.evaluate_every == 0)) {
-        score(i + 1);
-        if (leads()) {
-          export_model(options_.model, options_.out / "model", parameters_, optimizer_.average());
-        }
-      }
-      if (result.stop) {
-        break;
-      }
-    }
-    return 0;
+    return train(step);
   }
 
  private:
   [[nodiscard]] bool leads() const noexcept { return ranks_.rank() == 0; }
+
+  /// Ranks read the checkpoint themselves; only the first one speaks about it.
+  void resume() {
+    if (!options_.resume) {
+      if (!options_.evaluate_only && checkpoints_.has_any()) {
+        throw Error(ErrorCode::kUsage, "'" + escape_for_message(options_.out.string()) +
+                                           "' holds checkpoints of a run; --resume continues it, "
+                                           "or choose another --out");
+      }
+      return;
+    }
+    std::vector<std::string> warnings;
+    const auto state = checkpoints_.load(parameters_, optimizer_, [&](const std::string& sentence) {
+      warnings.push_back(sentence);
+    });
+    state_ = state.value_or(RunState{});
+    for (const std::string& sentence : warnings) {
+      if (leads()) {
+        std::cerr << "nolens-train: " << sentence << '\n';
+      }
+    }
+  }
 
   Dataset load(const std::filesystem::path& file) {
     if (file.empty()) {
       return {};
     }
     Dataset dataset = read_dataset(file, encoder_, options_.max_tokens);
+    const auto bad = static_cast<std::int64_t>(dataset.bad_lines.size());
+    const std::string name = escape_for_message(file.string());
     if (leads()) {
-      for (const BadLine& line : dataset.bad_lines) {
-        std::cerr << "nolens-train: " << file.filename().string() << ", line " << line.number << ": "
-                  << line.reason << '\n';
+      for (std::int64_t i = 0; i < std::min(bad, kListedBadLines); ++i) {
+        const BadLine& line = dataset.bad_lines[static_cast<std::size_t>(i)];
+        report_->warning(name + ", line " + std::to_string(line.number) + ": " + line.reason);
       }
+      if (bad > kListedBadLines) {
+        report_->warning(name + ": " + std::to_string(bad - kListedBadLines) +
+                         " more lines cannot be used");
+      }
+    }
+    if (dataset.lines == 0) {
+      throw Error(ErrorCode::kUsage, "'" + name + "' has no samples");
+    }
+    const double share = static_cast<double>(bad) / static_cast<double>(dataset.lines);
+    if (bad > 0 && share > options_.max_bad_share) {
+      throw Error(ErrorCode::kInput, std::to_string(bad) + " of " + std::to_string(dataset.lines) +
+                                         " lines of '" + name +
+                                         "' cannot be used, more than --max-bad-share allows");
     }
     return dataset;
   }
 
-  /// Scores the averaged weights.
-  void score(std::int64_t step) {
+  int train(Step& step) {
+    std::int64_t bad_in_a_row = 0;
+    bool stopped = false;
+    while (state_.step < options_.schedule.steps && !stopped) {
+      const StepResult result = step.run(state_.step, stop_signal != 0);
+      stopped = result.stop;
+      const double rate = options_.schedule.rate(state_.step);
+      const double norm = optimizer_.gradient_norm();
+      ++state_.step;
+      if (std::isfinite(norm)) {
+        bad_in_a_row = 0;
+        optimizer_.step(rate, norm);
+      } else {
+        ++state_.skipped_steps;
+        ++bad_in_a_row;
+        if (leads()) {
+          report_->warning("step " + std::to_string(state_.step) +
+                           " skipped: its loss or gradient is not a finite number");
+        }
+        if (bad_in_a_row >= options_.max_bad_steps) {
+          throw Error(ErrorCode::kInput,
+                      std::to_string(bad_in_a_row) +
+                          " steps in a row had no finite loss; lower --rate or look at the data "
+                          "(the last checkpoint is kept)");
+        }
+      }
+      if (leads()) {
+        report_->step(state_.step, result, rate, norm);
+      }
+      after_step(stopped || state_.step == options_.schedule.steps, stopped);
+    }
+    return stopped && stop_signal == SIGINT ? exit_code(ErrorCode::kInterrupted) : 0;
+  }
+
+  void after_step(bool last, bool stopped) {
+    const auto due = [&](std::int64_t every) {
+      return last || (every > 0 && state_.step % every == 0);
+    };
+    if (due(options_.evaluate_every) && !stopped) {
+      score();
+      if (leads()) {
+        export_model(options_.model, options_.out / "model", parameters_, optimizer_.average());
+        report_->draw();
+      }
+    }
+    if (due(options_.checkpoint_every) && leads()) {
+      checkpoints_.save(state_, parameters_, optimizer_);
+      if (stopped) {
+        report_->note("stopped after step " + std::to_string(state_.step) + "; --resume continues");
+      }
+    }
+  }
+
+  /// Scores the averaged weights on the validation data.
+  void score() {
     if (validation_.empty()) {
       return;
     }
     const at::NoGradGuard no_gradients;
-    const at::Tensor kept = parameters_.values().clone();
-    parameters_.values().copy_(optimizer_.average());
+    at::Tensor values = parameters_.values();
+    const at::Tensor kept = values.clone();
+    values.copy_(optimizer_.average());
     const Evaluation result =
-        evaluate(decoder_, config_, encoder_, validation_, 32, ranks_, device_);
-    parameters_.values().copy_(kept);
+        evaluate(decoder_, config_, encoder_, validation_, kEvaluationBatch, ranks_, device_);
+    Score retrieval;
     if (leads()) {
-      std::cout << "step " << step << " validation: " << 100.0 * result.all.share()
-                << " % of " << result.all.asked << ", yes/no " << 100.0 * result.yes_no.share()
-                << " %, other " << 100.0 * result.other.share() << " %, loss " << result.loss;
-      for (const auto& [answer, s] : result.by_answer) {
-        std::cout << "  " << answer << ' ' << s.right << '/' << s.asked;
+      retrieval = retrieve(decoder_, config_, parameters_, validation_, kEvaluationBatch, device_);
+    }
+    values.copy_(kept);
+    if (leads()) {
+      if (options_.evaluate_only) {
+        report_->note(evaluation_line(result, retrieval));
+      } else {
+        report_->evaluation(state_.step, result, retrieval);
       }
-      std::cout << '\n' << std::flush;
+      if (!options_.evaluate_file.empty()) {
+        write_file_atomically(options_.evaluate_file, evaluation_json(result, retrieval));
+      }
     }
   }
 
@@ -144,21 +236,20 @@ class Trainer {
   ParameterSet parameters_;
   Decoder decoder_;
   AdamW optimizer_;
+  CheckpointFolder checkpoints_;
+  RunState state_;
   std::vector<Group> validation_;
-  std::optional<CurveFile> curve_;
+  std::unique_ptr<Report> report_;
 };
 
 }  // namespace
 
 int run_training(const TrainOptions& options, const RankGroup& ranks) {
   at::set_num_threads(options.threads);
-  std::signal(SIGTERM, request_stop);
-  if (ranks.rank() == 0) {
-    const std::string warning = slow_blas_warning(matrix_speed());
-    if (!warning.empty()) {
-      std::cerr << "nolens-train: warning: " << warning << '\n';
-    }
-  }
+  struct sigaction action = {};
+  action.sa_handler = request_stop;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
   Trainer trainer(options, ranks);
   return trainer.run();
 }

@@ -38,20 +38,20 @@ struct Message {
   Role role = Role::kUser;
   /// True when `content` came as one string: the template trims a string and a list differently.
   bool content_is_string = true;
-  std::vector<ContentPart> content;
-  std::string reasoning;               ///< assistant only
-  std::vector<ToolCall> tool_calls;    ///< assistant only
-  std::string tool_call_id;            ///< tool only
+  std::vector<ContentPart> content{};
+  std::string reasoning{};               ///< assistant only
+  std::vector<ToolCall> tool_calls{};    ///< assistant only
+  std::string tool_call_id{};            ///< tool only
   /// Tool only: a result that is neither text nor parts, as JSON. Empty = the result is `content`.
-  std::string result_json;
-  std::string name;                    ///< tool only
+  std::string result_json{};
+  std::string name{};                    ///< tool only
 };
 
 struct ChatOptions {
   bool enable_thinking = false;
   bool preserve_thinking = false;
   bool add_generation_prompt = true;
-  std::string tools;  ///< JSON array of OpenAI tool declarations, empty = none
+  std::string tools{};  ///< JSON array of OpenAI tool declarations, empty = none
 };
 
 /// One piece of a prompt in reading order. Only kSpecial yields control tokens, so text typed by a

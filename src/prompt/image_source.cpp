@@ -133,7 +133,7 @@ Image ImageReader::from_file(const std::string& path, const std::string& where) 
 Image ImageReader::from_url(const std::string& url, const std::string& where) const {
   if (has_scheme(url, "http:") || has_scheme(url, "https:")) {
     throw Error(ErrorCode::kInput, where +
-                                       ": pictures are not fetched from the network; download the "
+                                       ": http and https addresses are not fetched; download the "
                                        "picture and send it as a file or data URL");
   }
   return Image::decode(decode_image_data_url(url, where), where, limits_, alpha_);

@@ -1,3 +1,5 @@
+// The trie is built from the sorted patterns, without recursion: their number and length come from
+// a file.
 #include "text/added_tokens.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Two ways to merge a word: short ones by looking, long ones with a heap in O(n log n).
 #include "text/bpe.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Both tables are filled once, when the tokenizer is loaded.
 #include "text/char_tables.h"
 
 #include "text/hash.h"

@@ -1,3 +1,4 @@
+// Fills the table, and checks that every merge is one of tokens into a token.
 #include "text/merge_table.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Counts first: the result is then allocated once, and refused before it is too large.
 #include "text/replace.h"
 
 #include "nolens/error.h"
@@ -24,22 +25,28 @@ std::string_view Replacements::apply(std::string_view text, std::size_t max_byte
   std::string_view current = text;
   std::string result;
   for (const auto& [from, to] : rules_) {
-    std::size_t found = current.find(from);
-    if (found == std::string_view::npos) {
+    std::size_t count = 0;
+    for (std::size_t at = current.find(from); at != std::string_view::npos;
+         at = current.find(from, at + from.size())) {
+      ++count;
+    }
+    if (count == 0) {
       continue;
     }
+    const std::size_t size = current.size() - count * from.size() + count * to.size();
+    if (size > max_bytes) {
+      throw Error(ErrorCode::kResource,
+                  "the tokenizer's Replace rules make a text of " + std::to_string(text.size()) +
+                      " bytes longer than the limit of " + std::to_string(max_bytes) + " bytes");
+    }
     result.clear();
-    result.reserve(current.size() + current.size() / 4);
+    result.reserve(size);
     std::size_t begin = 0;
-    for (; found != std::string_view::npos; found = current.find(from, begin)) {
-      result.append(current, begin, found - begin);
+    for (std::size_t at = current.find(from); at != std::string_view::npos;
+         at = current.find(from, begin)) {
+      result.append(current, begin, at - begin);
       result += to;
-      begin = found + from.size();
-      if (result.size() > max_bytes) {
-        throw Error(ErrorCode::kResource,
-                    "the tokenizer's Replace rules make a text of " + std::to_string(text.size()) +
-                        " bytes longer than the limit of " + std::to_string(max_bytes) + " bytes");
-      }
+      begin = at + from.size();
     }
     result.append(current, begin, current.size() - begin);
     buffer.swap(result);

@@ -16,9 +16,9 @@ class Replacements {
   Replacements(const std::vector<TokenizerData::Replacement>& rules, const std::string& name);
 
   [[nodiscard]] bool empty() const noexcept { return rules_.empty(); }
-  /// The result: `text` itself or a view of `buffer`. Stops growing at `max_bytes`: rules from a
-  /// file can multiply the length.
-  /// \throws Error{kResource} when the result would be longer than `max_bytes`.
+  /// The result: `text` itself or a view of `buffer`.
+  /// \throws Error{kResource} before a result grows beyond `max_bytes`: rules from a file can
+  /// multiply the length.
   std::string_view apply(std::string_view text, std::size_t max_bytes, std::string& buffer) const;
 
  private:

@@ -1,3 +1,4 @@
+// One Knuth-Morris-Pratt automaton per stop text.
 #include "text/stop_matcher.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The same rules as Tokenizer::decode, one token at a time.
 #include "text/streaming_decoder.h"
 
 #include "text/utf8.h"

@@ -1,3 +1,4 @@
+// Runs the decoder over every token once, when the tokenizer is loaded.
 #include "text/token_texts.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// simdjson reports through error codes; here they become sentences.
 #include "text/tokenizer_fields.h"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// One function per stage of the file, each refusing what it does not know.
 #include "text/tokenizer_json.h"
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Checks the texts and puts them into the arena and the hash.
 #include "text/vocabulary.h"
 
 #include <algorithm>

@@ -117,6 +117,9 @@ TEST(Validate, T25_WhatItAcceptsNeverOverflowsASize) {
   int accepted = 0;
   for (const IntegerField& first : integer_fields()) {
     for (const IntegerField& second : integer_fields()) {
+      if (&second < &first) {
+        continue;  // the same pair the other way round
+      }
       for (const std::int64_t a : kExtremes) {
         for (const std::int64_t b : kExtremes) {
           ModelConfig config = valid();
@@ -186,6 +189,11 @@ TEST(Validate, T26_NamesTheTwoFieldsOfABrokenRelation) {
               HasSubstr("expected 1 to 16"));
   EXPECT_THAT(refusal_of([](ModelConfig& c) { c.text.layers[2].head_dim = 255; }),
               HasSubstr("even number"));
+  EXPECT_THAT(refusal_of([](ModelConfig& c) {
+                c.text.num_attention_heads = 512;
+                c.text.layers[2].head_dim = 258;
+              }),
+              HasSubstr("times head_dim is 132096, expected at most 131072"));
   EXPECT_THAT(refusal_of([](ModelConfig& c) { c.text.layers.pop_back(); }),
               HasSubstr("num_hidden_layers = 48"));
   EXPECT_THAT(refusal_of([](ModelConfig& c) {

@@ -63,10 +63,11 @@ TEST(Synthesize, WritesADirectoryThatLoads) {
     };
     synthesize_model(options);
     EXPECT_EQ(last, 1.0);
-    const ModelConfig config = read_model_config(options.out);
-    const TensorStore store = TensorStore::open_directory(options.out);
     std::string log;
-    check_tensors(config, store, [&](LogLevel, std::string_view line) { log += line; });
+    const LogSink sink = [&](LogLevel, std::string_view line) { log += line; };
+    const ModelConfig config = read_model_config(options.out, sink);
+    const TensorStore store = TensorStore::open_directory(options.out);
+    check_tensors(config, store, sink);
     EXPECT_EQ(log, "");
     for (const TensorView& tensor : store.tensors()) {
       EXPECT_NO_THROW(check_finite(tensor));

@@ -54,7 +54,7 @@ std::vector<std::pair<Mode, DType>> modes_of(const KernelTable& table) {
 class Activations {
  public:
   Activations(const KernelTable& table, const std::vector<float>& x, std::int64_t m, std::int64_t k)
-      : m_(m), k_(k), stride_(k + 3) {
+      : k_(k), stride_(k + 3) {
     const auto padded = static_cast<std::size_t>(m * stride_ + 1);
     floats_.assign(padded, kNan);
     rounded_.assign(padded, to_bf16(kNan).bits);
@@ -107,7 +107,6 @@ class Activations {
   [[nodiscard]] std::size_t at(std::int64_t i, std::int64_t j) const {
     return static_cast<std::size_t>(i * stride_ + j + 1);
   }
-  std::int64_t m_;
   std::int64_t k_;
   std::int64_t stride_;
   std::vector<float> floats_;

@@ -134,7 +134,7 @@ TEST(Messages, RefusesTheNetwork) {
        {R"({"type":"image_url","image_url":{"url":"https://example.org/a.png"}})",
         R"({"type":"image","url":"HTTP://example.org/a.png"})",
         R"({"type":"image","image":"https://example.org/a.png"})"}) {
-    expect_refused(with_part(part), "not fetched from the network");
+    expect_refused(with_part(part), "http and https addresses are not fetched");
   }
   expect_refused(with_part(R"({"type":"image","url":"file:///etc/passwd"})"), "data URL");
 }

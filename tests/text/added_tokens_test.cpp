@@ -1,8 +1,9 @@
+// Matching of added tokens, against examples and a search for each token in turn.
 #include "text/added_tokens.h"
 
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 namespace nolens {
 namespace {
@@ -41,7 +42,8 @@ TEST(AddedTokens, APrefixThatLeadsNowhereFallsBackToTheShorterToken) {
 }
 
 TEST(AddedTokens, EveryByteMayBeginAToken) {
-  const AddedTokens added({pattern(std::string("\0x", 2), 1), pattern("▁▁", 2), pattern("\xF4", 3)});
+  const AddedTokens added(
+      {pattern(std::string("\0x", 2), 1), pattern("▁▁", 2), pattern("\xF4", 3)});
   EXPECT_EQ(matches(added, std::string("a\0x▁▁▁\xF4", 13)), "1-3:1 3-9:2 12-13:3");
 }
 

@@ -1,12 +1,13 @@
+// Byte-pair encoding against its definition, and vocabularies with odd corners.
 #include "text/bpe.h"
-
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "nolens/error.h"
 
@@ -20,7 +21,8 @@ struct Words {
   std::vector<std::string> tokens;
   std::vector<std::pair<std::string, std::string>> merges;
 
-  [[nodiscard]] TokenizerData data() const {
+  /// Points into this object.
+  [[nodiscard]] TokenizerData data() const& {
     TokenizerData data;
     for (const std::string& token : tokens) {
       data.tokens.push_back({token, false, true});
@@ -28,6 +30,7 @@ struct Words {
     data.merges.assign(merges.begin(), merges.end());
     return data;
   }
+  TokenizerData data() && = delete;
 };
 
 std::vector<TokenId> encode(const TokenizerData& data, std::string_view text) {
@@ -124,8 +127,7 @@ TEST(Bpe, AgreesWithTheDefinitionForRandomVocabularies) {
     const Bpe bpe(data, vocabulary);
     BpeScratch scratch;
     for (const std::size_t length : {0U, 1U, 2U, 7U, 40U, 41U, 42U, 150U}) {
-      const std::string text =
-          random_text(random, round % 2 == 0 ? alphabet : letters, length);
+      const std::string text = random_text(random, round % 2 == 0 ? alphabet : letters, length);
       std::vector<TokenId> ids;
       bpe.encode(text, ids, scratch);
       ASSERT_EQ(ids, encode_slowly(words, data.unknown, text)) << text << " in round " << round;
@@ -151,7 +153,8 @@ TEST(Bpe, ATokenThatMergesCannotBuildIsNotUsedUnlessMergesAreIgnored) {
 }
 
 TEST(Bpe, UnknownCharactersAreBytesIfAllTheirBytesAreTokens) {
-  TokenizerData data = Words{{"<unk>", "<0xC3>", "<0xA9>", "a"}, {}}.data();
+  const Words words{{"<unk>", "<0xC3>", "<0xA9>", "a"}, {}};
+  TokenizerData data = words.data();
   data.unknown = 0;
   data.byte_fallback = true;
   EXPECT_EQ(encode(data, "aé"), (std::vector<TokenId>{3, 1, 2}));
@@ -162,7 +165,8 @@ TEST(Bpe, UnknownCharactersAreBytesIfAllTheirBytesAreTokens) {
 }
 
 TEST(Bpe, UnknownCharactersInARowAreOneTokenOnlyIfFused) {
-  TokenizerData data = Words{{"<unk>", "a"}, {}}.data();
+  const Words words{{"<unk>", "a"}, {}};
+  TokenizerData data = words.data();
   data.unknown = 0;
   EXPECT_EQ(encode(data, "xya中"), (std::vector<TokenId>{0, 0, 1, 0}));
   data.fuse_unknown = true;
@@ -175,8 +179,8 @@ TEST(Bpe, WithoutAnUnknownTokenNeighboursOfADroppedCharacterMerge) {
 }
 
 TEST(Bpe, MergesOfByteTokensAreFollowedAcrossCharacters) {
-  TokenizerData data =
-      Words{{"<0xC3>", "<0xA9>", "<0xA9><0xC3>"}, {{"<0xA9>", "<0xC3>"}}}.data();
+  const Words words{{"<0xC3>", "<0xA9>", "<0xA9><0xC3>"}, {{"<0xA9>", "<0xC3>"}}};
+  TokenizerData data = words.data();
   data.byte_fallback = true;
   EXPECT_EQ(encode(data, "éé"), (std::vector<TokenId>{0, 2, 1}));
 }

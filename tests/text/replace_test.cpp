@@ -1,3 +1,4 @@
+// Replacement rules and the bound on what they may produce.
 #include "text/replace.h"
 
 #include <gtest/gtest.h>
@@ -7,42 +8,44 @@
 namespace nolens {
 namespace {
 
-std::string apply(const std::vector<TokenizerData::Replacement>& rules, std::string_view text,
-                  std::size_t max_bytes = 1000) {
+using Rule = TokenizerData::Replacement;
+
+std::string replaced(const std::vector<Rule>& rules, std::string_view text,
+                     std::size_t max_bytes = 1000) {
   std::string buffer;
   return std::string(Replacements(rules, "test").apply(text, max_bytes, buffer));
 }
 
 TEST(Replacements, ReplacesEveryOccurrenceFromTheLeft) {
-  EXPECT_EQ(apply({{" ", "▁"}}, " a  b "), "▁a▁▁b▁");
-  EXPECT_EQ(apply({{"aa", "b"}}, "aaaaa"), "bba");
+  EXPECT_EQ(replaced({Rule{" ", "▁"}}, " a  b "), "▁a▁▁b▁");
+  EXPECT_EQ(replaced({Rule{"aa", "b"}}, "aaaaa"), "bba");
 }
 
 TEST(Replacements, ALaterRuleSeesTheResultOfAnEarlierOne) {
-  EXPECT_EQ(apply({{"a", "bb"}, {"bb", "c"}}, "ab"), "cb");
-  EXPECT_EQ(apply({{"bb", "c"}, {"a", "bb"}}, "ab"), "bbb");
+  EXPECT_EQ(replaced({Rule{"a", "bb"}, Rule{"bb", "c"}}, "ab"), "cb");
+  EXPECT_EQ(replaced({Rule{"bb", "c"}, Rule{"a", "bb"}}, "ab"), "bbb");
 }
 
 TEST(Replacements, TextWithoutAnOccurrenceIsReturnedAsItIs) {
   const std::string_view text = "abc";
   std::string buffer;
-  const std::string_view result = Replacements({{" ", "_"}}, "test").apply(text, 10, buffer);
+  const std::string_view result = Replacements({Rule{" ", "_"}}, "test").apply(text, 10, buffer);
   EXPECT_EQ(result.data(), text.data());
-  EXPECT_EQ(apply({}, "abc"), "abc");
-  EXPECT_EQ(apply({{" ", "_"}}, ""), "");
+  EXPECT_EQ(replaced({}, "abc"), "abc");
+  EXPECT_EQ(replaced({Rule{" ", "_"}}, ""), "");
 }
 
 TEST(Replacements, GrowthIsBounded) {
   const std::string thousand(1000, 'x');
-  EXPECT_THROW(apply({{"a", thousand}}, "aaaaaaaa", 2000), Error);
+  EXPECT_THROW(replaced({Rule{"a", thousand}}, "aaaaaaaa", 2000), Error);
   // Each rule multiplies by ten: sixteen of them would need 10^16 bytes.
-  const std::vector<TokenizerData::Replacement> tenfold(16, {"a", "aaaaaaaaaa"});
-  EXPECT_THROW(apply(tenfold, "a", 100'000), Error);
+  const std::vector<Rule> tenfold(16, Rule{"a", "aaaaaaaaaa"});
+  EXPECT_THROW(replaced(tenfold, "a", 100'000), Error);
 }
 
 TEST(Replacements, EmptyPatternsAndLongListsAreRefused) {
-  EXPECT_THROW(apply({{"", "x"}}, "a"), Error);
-  EXPECT_THROW(apply(std::vector<TokenizerData::Replacement>(17, {"a", "b"}), "a"), Error);
+  EXPECT_THROW(replaced({Rule{"", "x"}}, "a"), Error);
+  EXPECT_THROW(replaced(std::vector<Rule>(17, Rule{"a", "b"}), "a"), Error);
 }
 
 }  // namespace

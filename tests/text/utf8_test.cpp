@@ -1,8 +1,9 @@
+// UTF-8 decoding over all code points and all kinds of broken bytes.
 #include "text/utf8.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace nolens {
 namespace {

@@ -87,7 +87,7 @@ const AttentionPlan& AttentionPlanner::make(const AttentionArgs& args, int num_t
     const auto row = static_cast<std::size_t>(item.row_end - 1);
     return args.last_visible[row] - args.first_visible[row];
   };
-  std::stable_sort(
+  std::sort(
       plan_.items.begin(), plan_.items.end(),
       [&](const AttentionItem& a, const AttentionItem& b) { return keys_seen(a) > keys_seen(b); });
   plan_.scratch_floats = round_up(rows * heads * (2 * args.head_dim + kAttentionScratchPerRow), 16);
@@ -101,7 +101,7 @@ void run_attention_item(const KernelTable& table, const AttentionArgs& args,
   const std::int64_t group = args.num_attention_heads / args.num_key_value_heads;
   const std::int64_t head_bytes = args.head_dim * kv_element_size(kv.type);
   const std::int64_t offset = item.head_begin / group * head_bytes;
-  AttentionArgsCpu part{};
+  AttentionPart part{};
   part.q = args.q.row(item.row_begin) + item.head_begin * args.head_dim;
   part.q_stride = args.q.stride;
   part.y = y.row(item.row_begin) + item.head_begin * args.head_dim;

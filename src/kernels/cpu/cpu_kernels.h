@@ -55,7 +55,8 @@ struct Int8LinearArgs {
 };
 
 /// Some query rows of one sequence and some heads that read the same key/value head.
-struct AttentionArgsCpu {
+/// A row that sees no key (first_visible > last_visible) becomes zero.
+struct AttentionPart {
   const float* q;  ///< row t, head h: q + t * q_stride + h * head_dim
   std::int64_t q_stride;
   float* y;  ///< laid out as q
@@ -125,8 +126,8 @@ struct KernelTable {
   /// |x2|).
   void (*rope)(const float* cos, const float* sin, std::int64_t half, float* x) noexcept;
 
-  // ---- Elementwise over n values. Bounds in units in the last place of the exact value (ulp), down to
-  // errors of 2^-121: below that gelu and silu are 0 where exp is infinite.
+  // ---- Elementwise over n values. Bounds in units in the last place of the exact value (ulp),
+  // down to errors of 2^-121: below that gelu and silu are 0 where exp is infinite.
   /// What softmax uses. 2 ulp; 0 below -104, infinity above 88.73.
   void (*exp)(const float* x, std::int64_t n, float* y) noexcept;
   /// y = gelu_tanh(gate) * up = gate / (1 + exp(-2u)) * up, u = sqrt(2/pi) (g + 0.044715 g^3). 4
@@ -144,7 +145,7 @@ struct KernelTable {
   void (*to_f16)(const float* x, std::int64_t n, std::uint16_t* y) noexcept;
 
   // ---- Attention
-  using Attention = void (*)(const AttentionArgsCpu& args) noexcept;
+  using Attention = void (*)(const AttentionPart& args) noexcept;
   Attention attention_f32;
   Attention attention_f16;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 
 #include "core/checked_math.h"
 #include "platform/thread_pool.h"
@@ -28,11 +29,13 @@ void for_each_chunk(ThreadPool& pool, std::int64_t count, std::int64_t chunk, co
     return;
   }
   std::atomic<std::int64_t> next{0};
-  pool.parallel_for(threads, 1, [&](std::int64_t slot, std::int64_t) {
+  const auto take_chunks = [&](std::int64_t slot, std::int64_t) {
     for (std::int64_t i = next.fetch_add(1); i < chunks; i = next.fetch_add(1)) {
       run_chunk(i, slot);
     }
-  });
+  };
+  pool.parallel_for(threads, 1,
+                    std::ref(take_chunks));  // by reference: std::function would allocate
 }
 
 }  // namespace nolens

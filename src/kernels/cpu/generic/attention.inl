@@ -37,14 +37,14 @@ inline std::int64_t larger(std::int64_t a, std::int64_t b) noexcept {
   return a > b ? a : b;
 }
 
-inline TileRange visible_in_tile(const AttentionArgsCpu& a, std::int64_t row,
+inline TileRange visible_in_tile(const AttentionPart& a, std::int64_t row,
                                  std::int64_t tile_begin) noexcept {
   return {larger(0, a.first_visible[row] - tile_begin),
           smaller(kAttentionTile, a.last_visible[row] + 1 - tile_begin)};
 }
 
 template <class Format>
-inline void score_keys(const AttentionArgsCpu& a, const AttentionState& state, std::int64_t slot,
+inline void score_keys(const AttentionPart& a, const AttentionState& state, std::int64_t slot,
                        TileRange keys) noexcept {
   const std::int64_t s = a.head_dim;
   const std::int64_t count = a.rows * a.heads;
@@ -107,9 +107,8 @@ inline void update_softmax(const AttentionState& state, std::int64_t r, TileRang
 
 /// out = out * rescale + weights * V for kM rows that see the same keys, kD vectors of a head.
 template <class Format, int kM, int kD>
-inline void add_values_tile(const AttentionArgsCpu& a, const AttentionState& state,
-                            std::int64_t slot, TileRange keys, std::int64_t r,
-                            std::int64_t d) noexcept {
+inline void add_values_tile(const AttentionPart& a, const AttentionState& state, std::int64_t slot,
+                            TileRange keys, std::int64_t r, std::int64_t d) noexcept {
   Vec acc[kM][kD];
   float* out = state.out + r * a.head_dim + d;
 #pragma GCC unroll 8
@@ -148,9 +147,8 @@ inline void add_values_tile(const AttentionArgsCpu& a, const AttentionState& sta
 
 /// The values of a head beyond the last whole vector, for one row.
 template <class Format>
-inline void add_values_rest(const AttentionArgsCpu& a, const AttentionState& state,
-                            std::int64_t slot, TileRange keys, std::int64_t r,
-                            std::int64_t d) noexcept {
+inline void add_values_rest(const AttentionPart& a, const AttentionState& state, std::int64_t slot,
+                            TileRange keys, std::int64_t r, std::int64_t d) noexcept {
   const std::int64_t n = a.head_dim - d;
   float* out = state.out + r * a.head_dim + d;
   Vec acc = mul(load_partial(out, n), set1(state.rescale[r]));
@@ -162,8 +160,8 @@ inline void add_values_rest(const AttentionArgsCpu& a, const AttentionState& sta
 }
 
 template <class Format, int kM>
-inline void add_values_rows(const AttentionArgsCpu& a, const AttentionState& state,
-                            std::int64_t slot, TileRange keys, std::int64_t r) noexcept {
+inline void add_values_rows(const AttentionPart& a, const AttentionState& state, std::int64_t slot,
+                            TileRange keys, std::int64_t r) noexcept {
   std::int64_t d = 0;
   for (; d + kOutputVecs * Vec::kLanes <= a.head_dim; d += kOutputVecs * Vec::kLanes) {
     add_values_tile<Format, kM, kOutputVecs>(a, state, slot, keys, r, d);
@@ -179,7 +177,7 @@ inline void add_values_rows(const AttentionArgsCpu& a, const AttentionState& sta
 }
 
 template <class Format>
-inline void process_tile(const AttentionArgsCpu& a, const AttentionState& state,
+inline void process_tile(const AttentionPart& a, const AttentionState& state,
                          std::int64_t tile_begin, TileRange all_keys) noexcept {
   const std::int64_t slot = tile_begin % a.capacity;
   score_keys<Format>(a, state, slot, all_keys);
@@ -210,7 +208,7 @@ inline void process_tile(const AttentionArgsCpu& a, const AttentionState& state,
 }
 
 template <class Format>
-void attention(const AttentionArgsCpu& a) noexcept {
+void attention(const AttentionPart& a) noexcept {
   const std::int64_t s = a.head_dim;
   const std::int64_t count = a.rows * a.heads;
   AttentionState state{};

@@ -1,0 +1,32 @@
+// The commands of the program. Each function defines one subcommand with its options and, once the
+// command line is parsed, leaves what is to be done in `action`.
+#pragma once
+
+#include <functional>
+
+#include <CLI/CLI.hpp>
+
+namespace nolens::cli {
+
+/// Runs the chosen command and returns the exit code. \throws Error and what else went wrong.
+using Action = std::function<int()>;
+
+void add_ask(CLI::App& app, Action& action);
+void add_chat(CLI::App& app, Action& action);
+void add_info(CLI::App& app, Action& action);
+void add_tokenize(CLI::App& app, Action& action);
+void add_logits(CLI::App& app, Action& action);
+void add_synth(CLI::App& app, Action& action);
+void add_eval(CLI::App& app, Action& action);
+void add_train(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
+void add_completion(CLI::App& app, Action& action);
+void add_man(CLI::App& app, Action& action);
+void add_version(CLI::App& app, Action& action);
+
+/// Replaces this process by nolens-train; `arguments` are those after "train". Returns if it was
+/// not built and only help is wanted. \throws Error{kUsage} if it was not built, Error{kResource}
+/// if it cannot be started.
+void exec_train(char** arguments);
+
+}  // namespace nolens::cli

@@ -1,0 +1,130 @@
+// nolens eval TASK: accuracy on a test set.
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <numeric>
+
+#include "nolens/error.h"
+
+#include "commands.h"
+#include "easy_vqa.h"
+#include "json_output.h"
+#include "loading.h"
+#include "model_path.h"
+#include "options.h"
+#include "progress.h"
+#include "terminal.h"
+
+namespace nolens::cli {
+namespace {
+
+struct EvalOptions {
+  ModelOptions model;
+  ContextOptions context;
+  std::string task;
+  std::string data;
+  std::int64_t limit = 0;
+  bool blank = false;
+  bool json = false;
+};
+
+constexpr std::array<const char*, kNumAnswerKinds> kKindNames = {"yes/no", "shape", "color"};
+
+struct Totals {
+  std::int64_t asked = 0;
+  std::int64_t right = 0;
+};
+
+Totals totals_of(const EasyVqaScore& score) {
+  return {std::accumulate(score.asked.begin(), score.asked.end(), std::int64_t{0}),
+          std::accumulate(score.right.begin(), score.right.end(), std::int64_t{0})};
+}
+
+double share(std::int64_t right, std::int64_t asked) {
+  return static_cast<double>(right) / static_cast<double>(asked);
+}
+
+OutputJson score_json(const EasyVqaScore& score, double seconds) {
+  const Totals totals = totals_of(score);
+  OutputJson by_type;
+  for (std::size_t kind = 0; kind < kNumAnswerKinds; ++kind) {
+    // A kind nobody asked for has no accuracy.
+    by_type[kKindNames[kind]] = score.asked[kind] > 0
+                                    ? OutputJson(share(score.right[kind], score.asked[kind]))
+                                    : OutputJson(nullptr);
+  }
+  return {{"task", "easy-vqa"},
+          {"n", totals.asked},
+          {"accuracy", share(totals.right, totals.asked)},
+          {"by_type", by_type},
+          {"seconds", seconds}};
+}
+
+std::string score_text(const EasyVqaScore& score, double seconds) {
+  std::string text;
+  const auto row = [&text](const char* name, std::int64_t right, std::int64_t asked) {
+    std::array<char, 96> line{};
+    std::snprintf(line.data(), line.size(), "%-9s %6.2f %%  (%lld of %lld)\n", name,
+                  asked > 0 ? 100.0 * share(right, asked) : 0.0, static_cast<long long>(right),
+                  static_cast<long long>(asked));
+    text += line.data();
+  };
+  for (std::size_t kind = 0; kind < kNumAnswerKinds; ++kind) {
+    row(kKindNames[kind], score.right[kind], score.asked[kind]);
+  }
+  const Totals totals = totals_of(score);
+  row("all", totals.right, totals.asked);
+  std::array<char, 48> line{};
+  std::snprintf(line.data(), line.size(), "%.1f seconds\n", seconds);
+  return text + line.data();
+}
+
+int run_eval(const EvalOptions& options) {
+  EasyVqaOptions task;
+  task.limit = options.limit;
+  task.blank = options.blank;
+  task.session = options.context.session();
+  task.data = options.data;
+  if (options.data.empty()) {
+    const auto bundled = find_bundled("data/easy-vqa-test");
+    if (!bundled) {
+      throw Error(ErrorCode::kInput,
+                  "the bundled easy-VQA test is not installed; name its folder with --data DIR");
+    }
+    task.data = *bundled;
+  }
+  const LoadedModel loaded = load_model(options.model);
+  const auto start = std::chrono::steady_clock::now();
+  EasyVqaScore score;
+  {
+    Progress progress("asking");
+    score = run_easy_vqa(loaded.model, task, progress.sink());
+  }
+  const double seconds = milliseconds_since(start) / 1000.0;
+  print(options.json ? json_line(score_json(score, seconds)) : score_text(score, seconds));
+  return 0;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Action& action) {
+  auto options = std::make_shared<EvalOptions>();
+  CLI::App* command = app.add_subcommand("eval", "Measure the accuracy on a test set");
+  command->add_option("task", options->task, "easy-vqa")
+      ->type_name("TASK")
+      ->check(CLI::IsMember({"easy-vqa"}).description(""))
+      ->required();
+  add_model_options(*command, options->model);
+  add_context_options(*command, options->context);
+  command->add_option("--data", options->data, "Folder of the test set; default: the bundled one")
+      ->type_name("DIR");
+  command->add_option("--limit", options->limit, "Only the first N questions; 0 = all")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U).description(""))
+      ->type_name("N");
+  command->add_flag("--blank", options->blank,
+                    "Replace every picture by a flat one: what is known without looking");
+  command->add_flag("--json", options->json, "Print one JSON object");
+  command->callback([options, &action] { action = [options] { return run_eval(*options); }; });
+}
+
+}  // namespace nolens::cli

@@ -1,0 +1,190 @@
+// nolens info MODEL
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <memory>
+
+#include "commands.h"
+#include "json_output.h"
+#include "loading.h"
+#include "options.h"
+#include "terminal.h"
+
+namespace nolens::cli {
+namespace {
+
+struct InfoOptions {
+  ModelOptions model;
+  std::string path;
+  std::int64_t ctx = 0;
+  bool json = false;
+};
+
+constexpr std::int64_t kDefaultContext = 8192;
+
+std::string shown_bytes(std::int64_t bytes) {
+  static constexpr std::array<const char*, 4> kUnits = {"B", "KiB", "MiB", "GiB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1024.0 && unit + 1 < kUnits.size()) {
+    value /= 1024.0;
+    ++unit;
+  }
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.2f %s", value, kUnits[unit]);
+  return text.data();
+}
+
+std::string shown_count(std::int64_t count) {
+  std::string text = std::to_string(count);
+  for (std::size_t i = text.size(); i > 3; i -= 3) {
+    text.insert(i - 3, ",");
+  }
+  return text;
+}
+
+const char* dtype_name(SourceDtype dtype) noexcept {
+  switch (dtype) {
+    case SourceDtype::kFloat32: return "float32";
+    case SourceDtype::kFloat16: return "float16";
+    case SourceDtype::kBfloat16: return "bfloat16";
+  }
+  return "unknown";
+}
+
+std::vector<std::string> modalities(const ModelConfig& config) {
+  std::vector<std::string> names = {"text"};
+  if (config.vision) {
+    names.emplace_back("image");
+  }
+  return names;
+}
+
+std::int64_t full_layers(const TextConfig& text) {
+  return std::count_if(text.layers.begin(), text.layers.end(), [](const LayerConfig& layer) {
+    return layer.type == LayerType::kFullAttention;
+  });
+}
+
+OutputJson info_json(const Model& model, std::int64_t ctx, bool exact) {
+  const ModelConfig& config = model.config();
+  const TextConfig& text = config.text;
+  const std::int64_t kv_bytes = kv_cache_bytes(config, ctx, exact);
+  OutputJson json;
+  json["name"] = config.name;
+  json["model_type"] = config.model_type;
+  json["licence"] = config.licence;
+  json["modalities"] = modalities(config);
+  json["parameters"] = model.num_parameters();
+  json["dtype"] = dtype_name(config.source_dtype);
+  json["layers"] = text.num_hidden_layers;
+  json["full_attention_layers"] = full_layers(text);
+  json["sliding_window"] = text.sliding_window;
+  json["hidden_size"] = text.hidden_size;
+  json["intermediate_size"] = text.intermediate_size;
+  json["attention_heads"] = text.num_attention_heads;
+  json["vocab_size"] = text.vocab_size;
+  json["max_context"] = text.max_position_embeddings;
+  if (config.vision) {
+    json["image"] = {{"patch_pixels", config.vision->model_patch_size()},
+                     {"max_soft_tokens", config.image_processor.max_soft_tokens}};
+  }
+  json["memory"] = {{"weights_bytes", model.weights_bytes()},
+                    {"ctx", ctx},
+                    {"kv_bytes", kv_bytes},
+                    {"total_bytes", model.weights_bytes() + kv_bytes}};
+  json["kernels"] = model.kernels_name();
+  json["threads"] = model.num_threads();
+  return json;
+}
+
+std::string row(const std::string& name, const std::string& value) {
+  return name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + value + "\n";
+}
+
+/// Head sizes as found, such as "256 (sliding), 512 (full)".
+std::string attention_text(const TextConfig& text) {
+  std::string result;
+  for (const LayerType type : {LayerType::kSlidingAttention, LayerType::kFullAttention}) {
+    const auto layer =
+        std::find_if(text.layers.begin(), text.layers.end(),
+                     [type](const LayerConfig& candidate) { return candidate.type == type; });
+    if (layer == text.layers.end()) {
+      continue;
+    }
+    result += result.empty() ? "" : "; ";
+    result += type == LayerType::kSlidingAttention ? "sliding: " : "full: ";
+    result += std::to_string(text.num_attention_heads) + " heads of " +
+              std::to_string(layer->head_dim) + ", " + std::to_string(layer->num_key_value_heads) +
+              " key-value" + (layer->attention_k_eq_v ? ", values are keys" : "");
+  }
+  return result;
+}
+
+std::string info_text(const Model& model, std::int64_t ctx, bool exact) {
+  const ModelConfig& config = model.config();
+  const TextConfig& text = config.text;
+  const std::int64_t kv_bytes = kv_cache_bytes(config, ctx, exact);
+  std::string names;
+  for (const std::string& name : modalities(config)) {
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  std::string result = row("model", config.name);
+  result += row("architecture", config.model_type);
+  result += row("modalities", names);
+  result += row("licence", config.licence.empty() ? "not stated in the folder" : config.licence);
+  result += row("parameters", shown_count(model.num_parameters()) + ", stored as " +
+                                  dtype_name(config.source_dtype));
+  result += row("layers", std::to_string(text.num_hidden_layers) + " (" +
+                              std::to_string(full_layers(text)) + " full attention, window " +
+                              std::to_string(text.sliding_window) + " in the others)");
+  result += row("width", std::to_string(text.hidden_size) + ", feed-forward " +
+                             std::to_string(text.intermediate_size));
+  result += row("attention", attention_text(text));
+  result += row("vocabulary", shown_count(text.vocab_size));
+  result += row("context", "up to " + shown_count(text.max_position_embeddings) + " tokens");
+  if (config.vision) {
+    const std::int64_t patch = config.vision->model_patch_size();
+    result +=
+        row("pictures", "patches of " + std::to_string(patch) + "x" + std::to_string(patch) +
+                            " pixels, up to " +
+                            std::to_string(config.image_processor.max_soft_tokens) + " tokens");
+  }
+  result += row("weights", shown_bytes(model.weights_bytes()));
+  result += row("keys, values", shown_bytes(kv_bytes) + " at a context of " + shown_count(ctx));
+  result += row("memory", shown_bytes(model.weights_bytes() + kv_bytes) + " together");
+  result += row("kernels", std::string(model.kernels_name()) + ", " +
+                               std::to_string(model.num_threads()) + " threads");
+  return result;
+}
+
+int run_info(const InfoOptions& options) {
+  ModelOptions model_options = options.model;
+  if (!options.path.empty()) {
+    model_options.model = options.path;
+  }
+  const LoadedModel loaded = load_model(model_options);
+  const std::int64_t most = loaded.model->config().text.max_position_embeddings;
+  const std::int64_t ctx = options.ctx > 0 ? options.ctx : std::min(most, kDefaultContext);
+  print(options.json ? json_line(info_json(*loaded.model, ctx, options.model.exact))
+                     : info_text(*loaded.model, ctx, options.model.exact));
+  return 0;
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, Action& action) {
+  auto options = std::make_shared<InfoOptions>();
+  CLI::App* command =
+      app.add_subcommand("info", "Show architecture, sizes, memory, modalities and licence");
+  command->add_option("path", options->path, "Directory of the model; the same as --model")
+      ->type_name("MODEL");
+  add_model_options(*command, options->model);
+  command->add_option("--ctx", options->ctx, "Context length for the memory figures; 0 = default")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 24U).description(""))
+      ->type_name("N");
+  command->add_flag("--json", options->json, "Print one JSON object");
+  command->callback([options, &action] { action = [options] { return run_info(*options); }; });
+}
+
+}  // namespace nolens::cli

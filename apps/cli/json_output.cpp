@@ -1,0 +1,76 @@
+#include "json_output.h"
+
+#include "loading.h"
+
+namespace nolens::cli {
+namespace {
+
+constexpr double kMillisecondsPerSecond = 1000.0;
+
+/// 0 if nothing was counted or the time is too short to measure.
+double per_second(std::int64_t count, double seconds) {
+  return count > 0 && seconds > 0.0 ? static_cast<double>(count) / seconds : 0.0;
+}
+
+OutputJson timings_json(const Answer& answer, double load_ms) {
+  const auto prompt_tokens = static_cast<std::int64_t>(answer.prompt.ids.size());
+  const auto completion_tokens = static_cast<std::int64_t>(answer.result.tokens.size());
+  const double before_first = answer.prompt.preprocess_seconds + answer.prompt.prefill_seconds +
+                              answer.result.first_token_seconds;
+  return {
+      {"load_ms", load_ms},
+      {"preprocess_ms", answer.prompt.preprocess_seconds * kMillisecondsPerSecond},
+      {"prefill_ms", answer.prompt.prefill_seconds * kMillisecondsPerSecond},
+      {"prefill_tokens_per_second",
+       per_second(prompt_tokens - answer.prompt.cached_tokens, answer.prompt.prefill_seconds)},
+      // The first token comes out of the prefill; decoding makes the others.
+      {"decode_tokens_per_second", per_second(completion_tokens - 1, answer.result.decode_seconds)},
+      {"first_token_ms", before_first * kMillisecondsPerSecond}};
+}
+
+OutputJson images_json(const Answer& answer) {
+  OutputJson images = OutputJson::array();
+  for (const ImageReport& image : answer.prompt.images) {
+    images.push_back({{"source_width", image.source_width},
+                      {"source_height", image.source_height},
+                      {"used_width", image.used_width},
+                      {"used_height", image.used_height},
+                      {"tokens", image.tokens},
+                      {"downscaled", image.downscaled()}});
+  }
+  return images;
+}
+
+}  // namespace
+
+std::string json_line(const OutputJson& value) {
+  return value.dump(-1, ' ', false, OutputJson::error_handler_t::replace) + "\n";
+}
+
+OutputJson answer_json(const Answer& answer, const Model& model, const Session& session,
+                       double load_ms, std::uint64_t seed) {
+  OutputJson json;
+  json["text"] = answer.output.text;
+  json["reasoning"] = answer.output.reasoning;
+  json["finish_reason"] = answer.finish_reason();
+  if (!answer.output.tool_calls.empty()) {
+    json["tool_calls"] = OutputJson::array();
+    for (const ToolCall& call : answer.output.tool_calls) {
+      json["tool_calls"].push_back(
+          {{"id", call.id}, {"name", call.name}, {"arguments", call.arguments}});
+    }
+  }
+  json["usage"] = {{"prompt_tokens", answer.prompt.ids.size()},
+                   {"completion_tokens", answer.result.tokens.size()},
+                   {"image_tokens", answer.image_tokens()},
+                   {"audio_tokens", 0}};
+  json["timings"] = timings_json(answer, load_ms);
+  json["images"] = images_json(answer);
+  json["memory"] = {{"peak_rss_bytes", peak_rss_bytes()},
+                    {"weights_bytes", model.weights_bytes()},
+                    {"kv_bytes", session.kv_bytes()}};
+  json["seed"] = seed;
+  return json;
+}
+
+}  // namespace nolens::cli

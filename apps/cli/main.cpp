@@ -1,0 +1,89 @@
+// The program `nolens`: finds the command, runs it, turns errors into one line and an exit code.
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include "nolens/error.h"
+
+#include "commands.h"
+#include "interrupt.h"
+#include "terminal.h"
+
+namespace nolens::cli {
+namespace {
+
+void report(std::string message) {
+  for (char& letter : message) {
+    letter = letter == '\n' ? ' ' : letter;
+  }
+  while (message.ends_with(' ')) {
+    message.pop_back();
+  }
+  print_error("error: " + message + "\n");
+}
+
+/// Help goes to stdout with code 0; anything else is a usage error.
+int handle_parse_result(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+    return app.exit(error);
+  }
+  report(std::string(error.what()) + "; see nolens --help");
+  return exit_code(ErrorCode::kUsage);
+}
+
+int interrupted_code() {
+  return caught_signal() == SIGTERM ? 128 + SIGTERM : exit_code(ErrorCode::kInterrupted);
+}
+
+int run(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "train") {
+    exec_train(argv + 2);
+  }
+  CLI::App app("Answers questions about text and pictures with encoder-free multimodal models.");
+  app.name("nolens");
+  app.get_formatter()->column_width(32);
+  app.require_subcommand(1);
+  Action action;
+  for (const auto add : {add_ask, add_chat, add_info, add_tokenize, add_logits, add_synth, add_eval,
+                         add_train, add_doctor, add_completion, add_man, add_version}) {
+    add(app, action);
+  }
+  // Set last: commands inherit what stands here when they are added.
+  app.footer("nolens COMMAND --help shows the options of a command.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return handle_parse_result(app, error);
+  }
+  catch_signals();
+  return action();
+}
+
+}  // namespace
+}  // namespace nolens::cli
+
+int main(int argc, char** argv) {
+  using nolens::ErrorCode;
+  using nolens::exit_code;
+  try {
+    return nolens::cli::run(argc, argv);
+  } catch (const nolens::cli::OutputClosed&) {
+    return 0;
+  } catch (const nolens::Error& error) {
+    if (error.code() == ErrorCode::kInterrupted) {
+      return nolens::cli::interrupted_code();
+    }
+    nolens::cli::report(error.what());
+    return exit_code(error.code());
+  } catch (const std::bad_alloc&) {
+    nolens::cli::report("not enough memory; try a smaller --ctx or --image-tokens");
+    return exit_code(ErrorCode::kResource);
+  } catch (const std::exception& error) {
+    nolens::cli::report(std::string("internal error: ") + error.what() +
+                        "; this is a bug, please report it");
+    return exit_code(ErrorCode::kInternal);
+  }
+}

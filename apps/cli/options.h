@@ -1,0 +1,70 @@
+// Options that several commands share.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "nolens/chat.h"
+#include "nolens/generate.h"
+#include "nolens/model.h"
+#include "nolens/session.h"
+
+namespace nolens::cli {
+
+struct ModelOptions {
+  std::string model;  ///< empty = the bundled demonstration model
+  int threads = 0;
+  bool exact = false;
+  bool verbose = false;
+};
+void add_model_options(CLI::App& command, ModelOptions& options);
+
+struct ContextOptions {
+  std::int64_t ctx = 0;
+  std::int64_t image_tokens = 0;
+  std::string mask_rule = "canonical";
+  [[nodiscard]] SessionOptions session() const;
+};
+void add_context_options(CLI::App& command, ContextOptions& options);
+
+struct PictureOptions {
+  std::string alpha = "drop";
+  std::int64_t max_pixels = ImageLimits{}.max_pixels;
+  [[nodiscard]] ImageLimits limits() const;
+  [[nodiscard]] AlphaMode alpha_mode() const;
+};
+void add_picture_options(CLI::App& command, PictureOptions& options);
+
+/// Values that are not given come from the model's generation_config.json.
+struct SamplingOptions {
+  std::optional<float> temperature;
+  std::optional<std::int64_t> top_k;
+  std::optional<float> top_p;
+  float min_p = 0.0F;
+  float repetition_penalty = 1.0F;
+  float frequency_penalty = 0.0F;
+  float presence_penalty = 0.0F;
+  std::vector<std::string> logit_bias;
+  std::vector<std::string> stop;
+  std::int64_t max_tokens = 1024;
+  std::optional<std::uint64_t> seed;
+  /// The seed is drawn from the system if none was given.
+  [[nodiscard]] GenerateOptions generate(const GenerationConfig& defaults) const;
+};
+void add_sampling_options(CLI::App& command, SamplingOptions& options);
+
+struct ChatTurnOptions {
+  std::string system;
+  bool think = false;
+  bool no_think = false;  ///< the default, for scripts that say so
+  std::string tools_file;
+  /// Reads the tools file. \throws Error{kInput}
+  [[nodiscard]] ChatOptions chat() const;
+};
+void add_chat_options(CLI::App& command, ChatTurnOptions& options);
+
+}  // namespace nolens::cli
