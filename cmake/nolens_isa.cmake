@@ -8,10 +8,15 @@
 function(nolens_add_isa_kernels isa flags)
   set(target nolens_kernels_${isa})
   add_library(${target} OBJECT ${ARGN})
-  # Full unrolling of register tiles needs -O3 also where the build type says -O2. The uninitialized
-  # warnings of GCC 12 are about its own _mm512_undefined_ps (GCC bug 105593).
+  # Full unrolling of register tiles needs -O3 also where the build type says -O2. Under sanitizers
+  # GCC needs minutes for the unrolled tiles beyond -O1. The uninitialized warnings of GCC 12 are
+  # about its own _mm512_undefined_ps (GCC bug 105593).
+  set(level -O3)
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    set(level -O1)
+  endif()
   target_compile_options(${target} PRIVATE ${flags} -fno-exceptions -fno-rtti
-    $<$<NOT:$<CONFIG:Debug>>:-O3>
+    $<$<NOT:$<CONFIG:Debug>>:${level}>
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-uninitialized>)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${target} PRIVATE nolens_warnings)

@@ -210,7 +210,8 @@ int run_chat(const ChatCommandOptions& options) {
       if (error.code() == ErrorCode::kInternal) {
         throw;
       }
-      print_error("error: " + std::string(error.what()) + "\n");
+      const bool is_interrupted = error.code() == ErrorCode::kInterrupted;
+      print_error((is_interrupted ? "" : "error: ") + std::string(error.what()) + "\n");
     }
     if (caught_signal() != 0 && caught_signal() != SIGINT) {
       check_signal();

@@ -34,6 +34,21 @@ int handle_parse_result(const CLI::App& app, const CLI::ParseError& error) {
   return exit_code(ErrorCode::kUsage);
 }
 
+/// A better sentence than the parser's where the command is missing or unknown.
+/// \throws Error{kUsage}
+void check_command(CLI::App& app, int argc, char** argv) {
+  std::string names;
+  for (const CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    if (argc > 1 && (*argv[1] == '-' || command->get_name() == argv[1])) {
+      return;
+    }
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  }
+  const std::string problem =
+      argc > 1 ? "unknown command '" + std::string(argv[1]) + "'" : "a command is missing";
+  throw Error(ErrorCode::kUsage, problem + "; expected one of " + names);
+}
+
 int interrupted_code() {
   return caught_signal() == SIGTERM ? 128 + SIGTERM : exit_code(ErrorCode::kInterrupted);
 }
@@ -53,6 +68,7 @@ int run(int argc, char** argv) {
   }
   // Set last: commands inherit what stands here when they are added.
   app.footer("nolens COMMAND --help shows the options of a command.");
+  check_command(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

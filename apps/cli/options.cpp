@@ -180,11 +180,11 @@ void add_sampling_options(CLI::App& command, SamplingOptions& options) {
       .add_option("--logit-bias", options.logit_bias,
                   "Added to the logit of a token; may be repeated")
       ->type_name("ID=X")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_option("--stop", options.stop, "End the answer before this text; may be repeated")
       ->type_name("TEXT")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_option("--seed", options.seed, "Seed of the random numbers; drawn if not given")
       ->type_name("N");

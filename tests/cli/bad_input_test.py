@@ -1,12 +1,14 @@
 """Bad files, bad words and full disks: a clear sentence, the promised exit code, nothing half-written."""
 import json
 import os
-import pathlib
 import resource
+import shutil
+import signal
+import subprocess
 import unittest
 import zlib
 
-from program import PICTURE, TINY, Case, run
+from program import PICTURE, PROGRAM, TINY, Case, run
 
 
 def ask(case, *arguments, model=TINY, **options):
@@ -34,6 +36,8 @@ class BadModel(Case):
     def test_files_cut_at_many_points(self):
         for name in ("model.safetensors", "config.json", "tokenizer.json"):
             whole = (TINY / name).read_bytes()
+            if name.endswith(".json"):
+                whole = whole.rstrip()  # without its last line break a document is still whole
             for share in (0, 1, 7, 8, 9, len(whole) // 2, len(whole) - 1):
                 model = self.folder / f"{name}-{share}"
                 os.makedirs(model)
@@ -55,7 +59,6 @@ class BadModel(Case):
                 result = ask(self, "Hi", model=model)
                 self.assertEqual(result.returncode, 3, f"{field} = {value}: {result.stderr}")
                 self.assertEqual(result.stdout, "")
-                import shutil
                 shutil.rmtree(model)
 
     def test_pickle_is_never_read(self):
@@ -158,7 +161,6 @@ class BadOutput(Case):
     def test_full_disk_leaves_the_old_file(self):
         # A file size limit stands for a full disk: write() fails the same way for the program.
         def small_files():
-            import signal
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
         out = self.folder / "x.npy"
@@ -176,9 +178,7 @@ class BadOutput(Case):
     def test_closed_stdout_is_no_crash(self):
         reader, writer = os.pipe()
         os.close(reader)
-        import subprocess
-        import program
-        done = subprocess.run([program.PROGRAM, "ask", "--model", str(TINY), "--max-tokens", "20", "Hi"],
+        done = subprocess.run([PROGRAM, "ask", "--model", str(TINY), "--max-tokens", "20", "Hi"],
                               stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
         os.close(writer)
         self.assertGreaterEqual(done.returncode, 0, "died by a signal")

@@ -155,8 +155,15 @@ class Other(Case):
     def test_doctor_and_version_and_help(self):
         self.assertIn("scalar", self.answer("doctor").stdout)
         self.assertRegex(self.answer("version").stdout, r"nolens \d+\.\d+\.\d+")
-        for command in ("ask", "chat", "info", "tokenize", "logits", "synth", "eval", "train", "doctor", "version"):
+        for command in ("ask", "chat", "info", "tokenize", "logits", "synth", "eval", "doctor", "version"):
             self.assertIn("--help", self.answer(command, "--help").stdout)
+
+    def test_train_starts_the_trainer_or_says_how_to_build_it(self):
+        result = run("train", "--help")
+        if result.returncode == 0:
+            self.assertIn("--contrastive", result.stdout)
+        else:
+            self.expect_refusal(result, 2, "nolens-train", "NOLENS_WITH_TORCH")
 
     def test_completion_and_man_page_are_generated(self):
         self.assertIn("--image-tokens", self.answer("completion", "bash").stdout)

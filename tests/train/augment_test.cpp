@@ -1,9 +1,9 @@
 #include "augment.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace nolens::train {
 namespace {

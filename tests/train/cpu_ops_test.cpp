@@ -2,10 +2,10 @@
 // functions_test.cpp.
 #include "cpu_ops.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "counter_rng.h"
 #include "cpu_vector.h"

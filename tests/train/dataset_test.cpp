@@ -50,10 +50,10 @@ TEST_F(DatasetTest, PrefixAndBranchAreTheCanonicalPrompt) {
 }
 
 TEST_F(DatasetTest, EveryAssistantTurnIsABranchThatSeesTheEarlierOnes) {
-  const Dataset data = read(
-      R"({"image":"p.png","messages":[{"role":"user","content":"what color is the shape?"},)"
-      R"({"role":"assistant","content":"red"},{"role":"user","content":"what shape is it?"},)"
-      R"({"role":"assistant","content":"triangle"}]})");
+  const Dataset data =
+      read(R"({"image":"p.png","messages":[{"role":"user","content":"what color is the shape?"},)"
+           R"({"role":"assistant","content":"red"},{"role":"user","content":"what shape is it?"},)"
+           R"({"role":"assistant","content":"triangle"}]})");
   ASSERT_EQ(data.examples.size(), 1U);
   ASSERT_EQ(data.examples[0].branches.size(), 2U);
   EXPECT_THAT(model_.tokenizer.decode(data.examples[0].branches[1].tokens),
@@ -77,9 +77,12 @@ TEST_F(DatasetTest, ControlTokensInTheDataStayPlainText) {
 TEST_F(DatasetTest, BadLinesAreListedByNumberAndTheOthersUsed) {
   const Dataset data = read(line("is it red?", "yes") + "{\"image\":\"p.png\"}\n" + "not json\n\n" +
                             R"({"image":"gone.png","messages":[{"role":"user","content":"a"},)"
-                            R"({"role":"assistant","content":"b"}]})" "\n" +
-                            R"({"image":"p.png","messages":[{"role":"user","content":"a"}]})" "\n" +
-                            R"({"image":"p.png","messages":[{"role":"robot","content":"a"}]})" "\n" +
+                            R"({"role":"assistant","content":"b"}]})"
+                            "\n" +
+                            R"({"image":"p.png","messages":[{"role":"user","content":"a"}]})"
+                            "\n" +
+                            R"({"image":"p.png","messages":[{"role":"robot","content":"a"}]})"
+                            "\n" +
                             line("is it blue?", ""));
   EXPECT_EQ(data.lines, 7);
   ASSERT_EQ(data.bad_lines.size(), 6U);

@@ -1,11 +1,11 @@
 #include "drawings.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "drawing_questions.h"
 
@@ -53,8 +53,10 @@ TEST(Drawings, TheCentreLiesOnTheShape) {
   for (std::uint64_t i = 0; i < 300; ++i) {
     CounterRng rng(13, i);
     const Drawing drawing = draw_picture(rng, 0.5);
-    const auto x = static_cast<std::int64_t>(drawing.centre_x * static_cast<float>(drawing.image.width()));
-    const auto y = static_cast<std::int64_t>(drawing.centre_y * static_cast<float>(drawing.image.height()));
+    const auto x =
+        static_cast<std::int64_t>(drawing.centre_x * static_cast<float>(drawing.image.width()));
+    const auto y =
+        static_cast<std::int64_t>(drawing.centre_y * static_cast<float>(drawing.image.height()));
     const auto rgb = drawing.image.rgb();
     const auto inside = static_cast<std::size_t>((y * drawing.image.width() + x) * 3);
     int distance = 0;  // to the corner, which is ground

@@ -6,17 +6,22 @@
 #include <random>
 #include <string>
 
-#include "export.h"
-#include "formats/json.h"
 #include "nolens/config.h"
 #include "nolens/error.h"
 #include "nolens/tokenizer.h"
+
+#include "export.h"
+#include "formats/json.h"
 #include "platform/mapped_file.h"
 
 namespace nolens::train {
 
-inline std::filesystem::path source_folder() { return NOLENS_SOURCE_DIR; }
-inline std::filesystem::path demo_model() { return source_folder() / "models" / "nolens-tiny"; }
+inline std::filesystem::path source_folder() {
+  return NOLENS_SOURCE_DIR;
+}
+inline std::filesystem::path demo_model() {
+  return source_folder() / "models" / "nolens-tiny";
+}
 
 /// A folder that goes away with the object.
 class TemporaryFolder {
@@ -88,12 +93,11 @@ inline std::filesystem::path write_data(const std::filesystem::path& folder, int
   const std::filesystem::path images = source_folder() / "data" / "easy-vqa-test" / "images";
   std::string text;
   for (int i = 0; i < lines; ++i) {
-    const Json line = {
-        {"image", (images / (std::to_string(i % 2) + ".png")).string()},
-        {"messages",
-         {{{"role", "user"}, {"content", "what color is the shape?"}},
-          {{"role", "assistant"}, {"content", i % 3 == 0 ? "red" : "blue"}}}},
-        {"caption", i % 2 == 0 ? "a red triangle" : "a blue circle"}};
+    const Json line = {{"image", (images / (std::to_string(i % 2) + ".png")).string()},
+                       {"messages",
+                        {{{"role", "user"}, {"content", "what color is the shape?"}},
+                         {{"role", "assistant"}, {"content", i % 3 == 0 ? "red" : "blue"}}}},
+                       {"caption", i % 2 == 0 ? "a red triangle" : "a blue circle"}};
     text += line.dump() + "\n";
   }
   write_text(folder / "data.jsonl", text);

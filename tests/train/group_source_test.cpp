@@ -1,9 +1,9 @@
 #include "group_source.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "fixture.h"
 
