@@ -79,11 +79,14 @@ void Decoder::attention_block(std::size_t layer, Matrix x) {
   kernels_.rms_norm(x, w.input_layernorm, eps, activations_.normed);
   kernels_.linear(activations_.normed, w.q_proj, kNoBias, q);
   kernels_.linear(activations_.normed, w.k_proj, kNoBias, k);
+  if (!shape.attention_k_eq_v) {
+    kernels_.linear(activations_.normed, w.v_proj, kNoBias, v);
+  }
   // Where K and V share a projection, V is its raw output: before k_norm and before the rotation.
-  kernels_.linear(activations_.normed, shape.attention_k_eq_v ? w.k_proj : w.v_proj, kNoBias, v);
-  kernels_.rms_norm_heads(heads, w.q_norm, eps, q);
-  kernels_.rms_norm_heads(kv_heads, w.k_norm, eps, k);
-  kernels_.rms_norm_heads(kv_heads, kNoWeight, eps, v);
+  const ConstMatrix raw_v = shape.attention_k_eq_v ? k : v;
+  kernels_.rms_norm_heads(raw_v, kv_heads, kNoWeight, eps, v);
+  kernels_.rms_norm_heads(q, heads, w.q_norm, eps, q);
+  kernels_.rms_norm_heads(k, kv_heads, w.k_norm, eps, k);
   kernels_.rope(cos, sin, heads, q);
   kernels_.rope(cos, sin, kv_heads, k);
   kernels_.store_kv(k, v, slices_);

@@ -41,9 +41,9 @@ class Kernels {
   /// weight, bias [D]; population variance.  Ba et al. 2016
   virtual void layer_norm(ConstMatrix x, std::span<const float> weight,
                           std::span<const float> bias, float eps, Matrix y) = 0;
-  /// rms_norm of every head by itself, in place          x [T, heads*S]; weight [S] or empty
-  virtual void rms_norm_heads(std::int64_t heads, std::span<const float> weight, float eps,
-                              Matrix x) = 0;
+  /// rms_norm of every head by itself     x, y [T, heads*S], in place allowed; weight [S] or empty
+  virtual void rms_norm_heads(ConstMatrix x, std::int64_t heads, std::span<const float> weight,
+                              float eps, Matrix y) = 0;
 
   // ---- Linear
   /// y = x * w^T + bias                      x [T, K]; w [N, K]; bias [N] or empty; y [T, N]

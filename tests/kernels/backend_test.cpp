@@ -56,8 +56,8 @@ std::vector<Operation> operations(std::int64_t rows, bool exact) {
        }},
       {"rms_norm_heads", 1e-6,
        [=](Kernels& k) {
-         auto y = x;
-         k.rms_norm_heads(5, std::span(weight).first(64), 1e-6F, matrix(y, rows));
+         auto y = empty();
+         k.rms_norm_heads(matrix(x, rows), 5, std::span(weight).first(64), 1e-6F, matrix(y, rows));
          return y;
        }},
       {"rope", 1e-6,
@@ -230,7 +230,7 @@ TEST_P(BackendTest, WrongShapesAreRefused) {
   EXPECT_THROW(kernels->add(x, narrow), Error);
   EXPECT_THROW(kernels->rms_norm(x, five, 1e-6F, y), Error);
   EXPECT_THROW(kernels->layer_norm(x, {}, {}, 1e-6F, y), Error);
-  EXPECT_THROW(kernels->rms_norm_heads(3, {}, 1e-6F, x), Error);
+  EXPECT_THROW(kernels->rms_norm_heads(x, 3, {}, 1e-6F, x), Error);
   EXPECT_THROW(kernels->rope(narrow, narrow, 2, x), Error);
   EXPECT_THROW(kernels->softcap(0.0F, x), Error);
   EXPECT_THROW(kernels->gated_activation(x, narrow, Activation::kSilu, y), Error);

@@ -1,6 +1,9 @@
 #include "drawings.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <string>
@@ -30,12 +33,12 @@ TEST(Drawings, OfficialOnesLookLikeTheOfficialPictures) {
     const Drawing drawing = draw_picture(rng, 0.0);
     ASSERT_EQ(drawing.image.width(), 64);
     ASSERT_EQ(drawing.image.height(), 64);
-    std::map<std::vector<std::uint8_t>, int> colours;
+    std::map<std::array<std::uint8_t, 3>, int> colours;
     const auto rgb = drawing.image.rgb();
     for (std::size_t p = 0; p < rgb.size(); p += 3) {
       ++colours[{rgb[p], rgb[p + 1], rgb[p + 2]}];
     }
-    std::vector<std::pair<int, std::vector<std::uint8_t>>> by_count;
+    std::vector<std::pair<int, std::array<std::uint8_t, 3>>> by_count;
     for (const auto& [colour, count] : colours) {
       by_count.emplace_back(count, colour);
     }

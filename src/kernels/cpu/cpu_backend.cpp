@@ -83,14 +83,15 @@ class CpuKernels final : public Kernels {
     });
   }
 
-  void rms_norm_heads(std::int64_t heads, std::span<const float> weight, float eps,
-                      Matrix x) override {
+  void rms_norm_heads(ConstMatrix x, std::int64_t heads, std::span<const float> weight, float eps,
+                      Matrix y) override {
+    check_same_shape(x, y);
     const std::int64_t head_dim = check_heads(heads, x);
     NOLENS_CHECK(weight.empty() || size_of(weight) == head_dim);
     for_rows(x.rows, x.cols, [&](std::int64_t t) {
       for (std::int64_t h = 0; h < heads; ++h) {
-        float* head = x.row(t) + h * head_dim;
-        table_.rms_norm(head, weight.data(), eps, head_dim, head);
+        const std::int64_t head = h * head_dim;
+        table_.rms_norm(x.row(t) + head, weight.data(), eps, head_dim, y.row(t) + head);
       }
     });
   }

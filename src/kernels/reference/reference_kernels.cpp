@@ -106,13 +106,13 @@ class ReferenceKernels final : public Kernels {
     }
   }
 
-  void rms_norm_heads(std::int64_t heads, std::span<const float> weight, float eps,
-                      Matrix x) override {
+  void rms_norm_heads(ConstMatrix x, std::int64_t heads, std::span<const float> weight, float eps,
+                      Matrix y) override {
     const std::int64_t head_dim = x.cols / heads;
     for (std::int64_t t = 0; t < x.rows; ++t) {
       for (std::int64_t h = 0; h < heads; ++h) {
-        float* head = x.row(t) + h * head_dim;
-        rms_norm_values(head, weight, eps, head_dim, head);
+        const std::int64_t head = h * head_dim;
+        rms_norm_values(x.row(t) + head, weight, eps, head_dim, y.row(t) + head);
       }
     }
   }
