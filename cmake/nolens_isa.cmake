@@ -8,16 +8,17 @@
 function(nolens_add_isa_kernels isa flags)
   set(target nolens_kernels_${isa})
   add_library(${target} OBJECT ${ARGN})
-  # Full unrolling of register tiles needs -O3 also where the build type says -O2. Under sanitizers
-  # GCC needs minutes for the unrolled tiles beyond -O1. The uninitialized warnings of GCC 12 are
-  # about its own _mm512_undefined_ps (GCC bug 105593).
-  set(level -O3)
+  # Full unrolling of register tiles needs -O3 also where the build type says -O2; with sanitizers the
+  # unrolled code takes minutes to compile, so there it stays small.
   if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
-    set(level -O1)
+    set(optimize -O1)
+  else()
+    set(optimize $<$<NOT:$<CONFIG:Debug>>:-O3>)
   endif()
-  target_compile_options(${target} PRIVATE ${flags} -fno-exceptions -fno-rtti
-    $<$<NOT:$<CONFIG:Debug>>:${level}>
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-uninitialized>)
+  # GCC's variable tracking takes most of the time with -g. Its uninitialized warnings (GCC 12) are about
+  # its own _mm512_undefined_ps (GCC bug 105593).
+  target_compile_options(${target} PRIVATE ${flags} -fno-exceptions -fno-rtti ${optimize}
+    $<$<CXX_COMPILER_ID:GNU>:-fno-var-tracking -Wno-maybe-uninitialized -Wno-uninitialized>)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${target} PRIVATE nolens_warnings)
   target_sources(nolens_kernels PRIVATE $<TARGET_OBJECTS:${target}>)

@@ -24,9 +24,8 @@ void add_completion(CLI::App& app, Action& action);
 void add_man(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 
-/// Replaces this process by nolens-train; `arguments` are those after "train". Returns if it was
-/// not built and only help is wanted. \throws Error{kUsage} if it was not built, Error{kResource}
-/// if it cannot be started.
-void exec_train(char** arguments);
+/// Replaces this process by nolens-train; `arguments` are those after "train".
+/// \throws Error{kUsage} if it was not built, Error{kResource} if it cannot be started.
+[[noreturn]] void exec_train(char** arguments);
 
 }  // namespace nolens::cli

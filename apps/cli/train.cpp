@@ -2,7 +2,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <unistd.h>
 
@@ -28,10 +27,6 @@ void exec_train(char** arguments) {
     execv(name.c_str(), arguments - 1);
     throw Error(ErrorCode::kResource, quoted_path(program) + " cannot be started: " +
                                           std::generic_category().message(errno));
-  }
-  const std::string_view first = arguments[0] == nullptr ? "" : arguments[0];
-  if (first == "--help" || first == "-h") {
-    return;
   }
   throw Error(
       ErrorCode::kUsage,

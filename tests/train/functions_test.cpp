@@ -115,8 +115,10 @@ struct AttentionCase {
     for (std::int64_t i = 0; i < shape.batch * shape.queries; ++i) {
       const auto n = static_cast<std::int32_t>(i);
       // Own keys alone, prefix alone, and both occur.
-      values.insert(values.end(), {n % 3, with_branches && n == 3 ? n % 3 : 4 + n % 2, n % 2,
-                                   with_branches ? 2 + n % 3 : 0});
+      values.push_back(n % 3);
+      values.push_back(with_branches && n == 3 ? n % 3 : 4 + n % 2);
+      values.push_back(with_branches ? n % 2 : 0);
+      values.push_back(with_branches ? 2 + n % 3 : 0);
     }
     ranges = at::tensor(values, at::kInt).view({-1, 4});
     inputs = {random_tensor({4, shape.queries, 8}, 11), random_tensor({4, 5, 8}, 12),

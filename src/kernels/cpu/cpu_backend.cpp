@@ -9,7 +9,7 @@
 #include "core/check.h"
 #include "kernels/cpu/attention_plan.h"
 #include "kernels/cpu/dispatch.h"
-#include "kernels/cpu/work_split.h"
+#include "kernels/cpu/for_each_chunk.h"
 
 namespace nolens {
 namespace {
