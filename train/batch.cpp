@@ -44,6 +44,12 @@ class Packer {
 
   void set_shape(std::int64_t groups, std::int64_t prefix_rows, std::int64_t branches,
                  std::int64_t branch_rows, std::int64_t selected_rows) {
+    if (prefix_rows + branch_rows > config_.text.max_position_embeddings) {
+      throw Error(ErrorCode::kInput, "a sequence of " + std::to_string(prefix_rows + branch_rows) +
+                                         " tokens exceeds the model's max_position_embeddings of " +
+                                         std::to_string(config_.text.max_position_embeddings) +
+                                         "; lower --max-tokens");
+    }
     batch_.groups = groups;
     batch_.prefix_rows = prefix_rows;
     batch_.branches = branches;

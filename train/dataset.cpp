@@ -154,6 +154,10 @@ class Collector {
     }
     const std::vector<std::string> paths = picture_paths(line);
     const std::vector<Message> messages = messages_of(line, paths);
+    std::vector<Image> pictures;
+    for (const std::string& path : paths) {
+      pictures.push_back(picture(path));
+    }
     // Everything is built before the data set changes, so that a bad line leaves nothing behind.
     std::vector<std::pair<PromptEncoder::Encoded, Branch>> answers;
     std::string first_answer;
@@ -171,8 +175,11 @@ class Collector {
         first_answer = answer;
       }
       Branch branch = encoder_.branch(prompt.rest, answer);
-      const std::size_t tokens = prompt.prefix.size() + branch.tokens.size();
-      if (static_cast<std::int64_t>(tokens) > max_tokens_) {
+      auto tokens = static_cast<std::int64_t>(prompt.prefix.size() + branch.tokens.size());
+      for (std::size_t p = 0; p < prompt.pictures.size(); ++p) {
+        tokens += encoder_.picture_tokens(pictures[p], paths[p]) - 1;
+      }
+      if (tokens > max_tokens_) {
         throw line_error("the conversation has " + std::to_string(tokens) +
                          " tokens, more than the limit of " + std::to_string(max_tokens_));
       }
@@ -180,10 +187,6 @@ class Collector {
     }
     if (answers.empty()) {
       throw line_error("no assistant message: there is nothing to learn");
-    }
-    std::vector<Image> pictures;
-    for (const std::string& path : paths) {
-      pictures.push_back(picture(path));
     }
     const std::string caption =
         line.contains("caption") ? text_member(line, "caption") : first_answer;

@@ -64,6 +64,11 @@ GroupSource::GroupSource(const Dataset& dataset, const PromptEncoder& encoder,
   const auto drawings = static_cast<std::int64_t>(
       std::lround(options.drawings_share * static_cast<double>(options.groups_per_step)));
   data_slots_ = options.groups_per_step - drawings;
+  if (drawings > 0 && !config.vision.has_value()) {
+    throw Error(ErrorCode::kUsage,
+                "--drawings-share needs a model that takes pictures; its config.json has no "
+                "vision_config");
+  }
   if (dataset.examples.empty()) {
     if (options.drawings_share <= 0.0) {
       throw Error(ErrorCode::kUsage,

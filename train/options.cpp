@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
-#include <map>
 #include <string_view>
 #include <vector>
 
@@ -66,10 +65,8 @@ void add_options(CLI::App& app, TrainOptions& o) {
       ->check(CLI::NonNegativeNumber);
   app.add_option("--contrastive", o.contrastive_weight, "weight of the contrastive loss")
       ->check(CLI::NonNegativeNumber);
-  const std::map<std::string, ContrastiveKind> kinds = {{"sigmoid", ContrastiveKind::kSigmoid},
-                                                        {"softmax", ContrastiveKind::kSoftmax}};
   app.add_option("--contrastive-kind", o.contrastive_kind, "sigmoid or softmax")
-      ->transform(CLI::CheckedTransformer(kinds));
+      ->check(CLI::IsMember({"sigmoid", "softmax"}));
   app.add_option("--helper-decay-from", o.helper_decay_from,
                  "share of the steps from which scaffold and contrastive weights fade to 0")
       ->check(CLI::Range(0.0, 1.0));

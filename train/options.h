@@ -6,7 +6,6 @@
 #include <string>
 
 #include "group_source.h"
-#include "loss.h"
 #include "optimizer.h"
 #include "schedule.h"
 
@@ -26,7 +25,7 @@ struct TrainOptions {
   bool bf16 = false;
   double scaffold_weight = 0.0;
   double contrastive_weight = 0.0;
-  ContrastiveKind contrastive_kind = ContrastiveKind::kSigmoid;
+  std::string contrastive_kind = "sigmoid";  ///< or "softmax"
   double helper_decay_from = 1.0;  ///< share of the steps after which helper losses fade to 0
 
   int ranks = 1;

@@ -5,6 +5,8 @@
 
 #include "nolens/error.h"
 
+#include "preprocess/image_to_patches.h"
+
 namespace nolens::train {
 namespace {
 
@@ -86,6 +88,17 @@ std::vector<TokenId> PromptEncoder::expand(const std::vector<TokenId>& prefix,
     expanded.insert(expanded.end(), static_cast<std::size_t>(count), token);
   }
   return expanded;
+}
+
+std::int64_t PromptEncoder::picture_tokens(const Image& picture, const std::string& name) const {
+  if (!config_.vision.has_value()) {
+    throw Error(ErrorCode::kInput,
+                "the model takes no pictures (config.json has no vision_config)");
+  }
+  const ImageSize size = processed_size({picture.height(), picture.width()}, *config_.vision,
+                                        config_.image_processor, 0, name);
+  const std::int64_t side = config_.vision->model_patch_size();
+  return size.height / side * (size.width / side);
 }
 
 std::string PromptEncoder::answer_text(const Branch& branch) const {

@@ -36,6 +36,10 @@ class PromptEncoder {
   [[nodiscard]] std::vector<TokenId> expand(const std::vector<TokenId>& prefix,
                                             const std::vector<std::int64_t>& counts) const;
 
+  /// Tokens a picture becomes. \throws Error{kInput} if the model takes no pictures, or not this
+  /// one.
+  [[nodiscard]] std::int64_t picture_tokens(const Image& picture, const std::string& name) const;
+
   /// Text of an answer without its end token.
   [[nodiscard]] std::string answer_text(const Branch& branch) const;
 

@@ -130,7 +130,9 @@ Tensor Step::contrastive_part(const std::vector<Group>& groups, const Batch& bat
   input.text_keys = keys(pairs.text_keys);
   input.log_scale = parameters_.get("train.contrastive.log_scale");
   input.bias = parameters_.get("train.contrastive.bias");
-  return contrastive_loss(input, options_.contrastive_kind, ranks_);
+  const ContrastiveKind kind = options_.contrastive_kind == "softmax" ? ContrastiveKind::kSoftmax
+                                                                      : ContrastiveKind::kSigmoid;
+  return contrastive_loss(input, kind, ranks_);
 }
 
 }  // namespace nolens::train

@@ -18,6 +18,15 @@ extern "C" void note_signal(int signal) {
   caught = signal;
 }
 
+/// Reading a mapped file behind its end: only a file that shrank after it was checked can do that.
+extern "C" void report_bus_error(int) {
+  constexpr char kMessage[] =
+      "error: a model file became shorter while it was in use (or its disk failed); write new models "
+      "under another name and rename them, then start again\n";
+  static_cast<void>(!write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1));
+  _exit(nolens::exit_code(nolens::ErrorCode::kModel));
+}
+
 }  // namespace
 
 void catch_signals(SecondSignal second) {
@@ -28,6 +37,10 @@ void catch_signals(SecondSignal second) {
   // Without SA_RESTART a waiting read returns, so that Ctrl-C is seen at once.
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  struct sigaction bus_error {};
+  bus_error.sa_handler = report_bus_error;
+  sigemptyset(&bus_error.sa_mask);
+  sigaction(SIGBUS, &bus_error, nullptr);
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
   sigemptyset(&ignore.sa_mask);

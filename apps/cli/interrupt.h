@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM.
+// Ctrl-C, SIGTERM and the like.
 #pragma once
 
 namespace nolens::cli {
@@ -6,7 +6,8 @@ namespace nolens::cli {
 /// What a second signal does while the first one is being obeyed.
 enum class SecondSignal { kExit, kIgnore };
 
-/// Catches SIGINT and SIGTERM: the handler only notes them. SIGPIPE is ignored.
+/// Catches SIGINT and SIGTERM: the handler only notes them. SIGPIPE is ignored. SIGBUS, which a mapped
+/// file causes that someone cuts, ends the program with a sentence and exit code 3.
 void catch_signals(SecondSignal second = SecondSignal::kExit);
 
 /// The signal that arrived, 0 if none.

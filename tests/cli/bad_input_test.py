@@ -61,6 +61,18 @@ class BadModel(Case):
                 self.assertEqual(result.stdout, "")
                 shutil.rmtree(model)
 
+    def test_a_model_cut_while_in_use_ends_with_a_sentence(self):
+        model = self.copy_of_tiny()
+        chat = subprocess.Popen([PROGRAM, "chat", "--model", str(model), "--max-tokens", "2"], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        chat.stdin.write(b"Hello\n")
+        chat.stdin.flush()
+        chat.stdout.readline()  # the model is loaded and has answered once
+        os.truncate(model / "model.safetensors", 0)
+        _, errors = chat.communicate(b"Hello again\n", timeout=60)
+        self.assertEqual(chat.returncode, 3, errors)
+        self.assertIn(b"became shorter", errors)
+
     def test_pickle_is_never_read(self):
         model = self.copy_of_tiny()
         (model / "model.safetensors").rename(model / "pytorch_model.bin")

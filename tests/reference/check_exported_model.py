@@ -41,8 +41,9 @@ class Asker:
     def patches(self, image):
         """(pixel_values, image_position_ids) of one picture, without padding rows."""
         if not self.image_config.get("do_resize_to_fixed"):
+            # Every field counts: nolens-tiny, for one, has its own rescale_factor.
             processor = Gemma4UnifiedImageProcessor(
-                **{k: self.image_config[k] for k in ("patch_size", "pooling_kernel_size", "max_soft_tokens")})
+                **{k: v for k, v in self.image_config.items() if k != "image_processor_type"})
             out = processor(images=[image], return_tensors="pt")
             count = int((out["image_position_ids"][0] >= 0).all(-1).sum())
             return out["pixel_values"][:, :count], out["image_position_ids"][:, :count]

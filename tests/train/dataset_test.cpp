@@ -99,9 +99,11 @@ TEST_F(DatasetTest, BadLinesAreListedByNumberAndTheOthersUsed) {
 }
 
 TEST_F(DatasetTest, AConversationThatIsTooLongIsABadLine) {
-  const Dataset data = read(line("what color is the shape?", "red"), 12);
+  const Dataset data = read(line("what color is the shape?", "red"), 80);
+  // 5 tokens before the picture's 64, 1 after them, 17 to the answer's end.
   ASSERT_EQ(data.bad_lines.size(), 1U);
-  EXPECT_THAT(data.bad_lines[0].reason, HasSubstr("more than the limit of 12"));
+  EXPECT_THAT(data.bad_lines[0].reason, HasSubstr("more than the limit of 80"));
+  EXPECT_TRUE(read(line("what color is the shape?", "red"), 90).bad_lines.empty());
 }
 
 TEST_F(DatasetTest, AMissingFileIsAUsageError) {
