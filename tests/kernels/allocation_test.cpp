@@ -1,5 +1,7 @@
 // Counts allocations: once its buffers have grown, a step allocates nothing.
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <new>
 
@@ -13,23 +15,37 @@ namespace {
 
 std::atomic<long> allocations{0};
 
-void* counted(std::size_t size, std::size_t alignment) {
+void* counted(std::size_t size, std::size_t alignment) noexcept {
   ++allocations;
   void* memory = nullptr;
-  if (posix_memalign(&memory, std::max(alignment, sizeof(void*)), std::max<std::size_t>(size, 1)) !=
-      0) {
+  const int failed =
+      posix_memalign(&memory, std::max(alignment, sizeof(void*)), std::max<std::size_t>(size, 1));
+  return failed == 0 ? memory : nullptr;
+}
+
+void* counted_or_throw(std::size_t size, std::size_t alignment) {
+  void* memory = counted(size, alignment);
+  if (memory == nullptr) {
     throw std::bad_alloc();
   }
   return memory;
 }
 
+constexpr std::size_t kDefaultAlignment = alignof(std::max_align_t);
+
 }  // namespace
 
-// Replacements for the whole test program; the forms not given here call these.
+// Replacements for the whole test program; the array forms call these.
 void* operator new(std::size_t size) {
-  return counted(size, alignof(std::max_align_t));
+  return counted_or_throw(size, kDefaultAlignment);
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
+  return counted_or_throw(size, static_cast<std::size_t>(alignment));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return counted(size, kDefaultAlignment);
+}
+void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
   return counted(size, static_cast<std::size_t>(alignment));
 }
 void operator delete(void* memory) noexcept {
