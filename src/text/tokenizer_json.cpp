@@ -284,6 +284,9 @@ TokenizerData parse_tokenizer_json(std::string_view json, const std::string& nam
     throw Error(ErrorCode::kModel, name + ": expected at most " + std::to_string(kMaxFileBytes) +
                                        " bytes, found " + std::to_string(json.size()));
   }
+  if (json.empty()) {  // simdjson would hand a null pointer to memcpy
+    throw Error(ErrorCode::kModel, name + ": the file is empty; download it again");
+  }
   TokenizerData data;
   data.name = name;
   const auto parser = std::make_shared<simdjson::dom::parser>();
