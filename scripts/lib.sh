@@ -3,8 +3,8 @@
 say() { printf '==> %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-# Debian packages by purpose. Ubuntu 24.04 and Debian 13 use the same names.
-PACKAGES_BUILD="g++ cmake ninja-build pkg-config libjpeg62-turbo-dev libpng-dev libwebp-dev
+# Debian packages by purpose.
+PACKAGES_BUILD="g++ cmake ninja-build pkg-config libjpeg-dev libpng-dev libwebp-dev
   libsimdjson-dev nlohmann-json3-dev libcli11-dev libedit-dev"
 PACKAGES_TEST="zlib1g-dev libgtest-dev libgmock-dev ccache python3 binutils"
 PACKAGES_TRAIN="libtorch-dev libgloo-dev libopenblas0-pthread"
@@ -18,10 +18,6 @@ is_installed() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep 
 install_packages() {
   local missing=() name
   for name in "$@"; do
-    # Ubuntu calls the JPEG library differently.
-    if [ "$name" = libjpeg62-turbo-dev ] && ! apt-cache show "$name" >/dev/null 2>&1 && is_installed libjpeg-dev; then
-      continue
-    fi
     is_installed "$name" || missing+=("$name")
   done
   [ ${#missing[@]} -eq 0 ] && return 0
