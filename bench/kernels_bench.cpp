@@ -12,9 +12,11 @@
 #include <benchmark/benchmark.h>
 
 #include "core/aligned_buffer.h"
+#include "core/checked_math.h"
 #include "core/float16.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/stored_rows.h"
 #include "peak.h"
 #include "platform/thread_pool.h"
 #include "shapes.h"
@@ -47,38 +49,51 @@ AlignedBuffer<float> noise(std::int64_t count) {
 class BenchWeights {
  public:
   BenchWeights(DType dtype, std::int64_t rows, std::int64_t cols)
-      : bytes_(rows * row_bytes(dtype, cols)) {
+      : bytes_(rows * row_bytes(dtype, cols)),
+        absmax_(noise(needs_scales(dtype) ? rows * ceil_div(cols, 64) : 0)) {
     view_ = {bytes_.data(), dtype, rows, cols};
     Noise source;
     std::byte* out = bytes_.data();
     for (std::int64_t i = 0; i < rows * cols; i += block_size(dtype)) {
-      out = append(out, dtype, source);
+      append(out, dtype, source);
+      out += traits(dtype).bytes;
+    }
+    if (needs_scales(dtype)) {
+      for (std::size_t i = 0; i < scales_.codebook.size(); ++i) {
+        scales_.codebook[i] = source.next();
+      }
+      scales_.block_size = 64;
+      scales_.absmax = reinterpret_cast<const unsigned char*>(absmax_.data());
+      scales_.value_dtype = DType::kBf16;
+      view_.scales = &scales_;
     }
   }
   [[nodiscard]] const WeightMatrix& view() const noexcept { return view_; }
 
  private:
   template <typename T>
-  static std::byte* write(std::byte* out, const T& value) {
+  static void write(std::byte* out, const T& value) {
     std::memcpy(out, &value, sizeof(T));
-    return out + sizeof(T);
   }
-  static std::byte* append(std::byte* out, DType dtype, Noise& source) {
+  static void append(std::byte* out, DType dtype, Noise& source) {
     switch (dtype) {
       case DType::kF32: return write(out, source.next());
       case DType::kF16: return write(out, to_f16(source.next()));
       case DType::kBf16: return write(out, to_bf16(source.next()));
-      case DType::kQ8_0: break;
+      default: break;
     }
-    BlockQ8_0 block{};
-    block.d = to_f16(0.01F).bits;
-    for (std::int8_t& q : block.qs) {
-      q = static_cast<std::int8_t>(source.next() * 127.0F);
+    for (std::int64_t i = 0; i < traits(dtype).bytes; ++i) {
+      out[i] = static_cast<std::byte>(static_cast<std::int8_t>(source.next() * 127.0F));
     }
-    return write(out, block);
+    const BlockHalves halves = block_halves(dtype);
+    for (std::int64_t i = 0; i < halves.count; ++i) {
+      write(out + halves.offset + 2 * i, to_f16(0.01F));
+    }
   }
 
   AlignedBuffer<std::byte> bytes_;
+  AlignedBuffer<float> absmax_;
+  WeightScales scales_;
   WeightMatrix view_;
 };
 
@@ -115,11 +130,9 @@ void report(benchmark::State& state, double ops, double peak_ops, double bytes, 
 bool product_is_right(ConstMatrix x, const WeightMatrix& w, ConstMatrix y, double tolerance) {
   std::vector<float> row(static_cast<std::size_t>(w.cols));
   const KernelTable& scalar = *runnable_tables().back();
+  const StoredRows stored(w);
   for (const std::int64_t n : {std::int64_t{0}, w.rows / 2, w.rows - 1}) {
-    const auto* bytes = reinterpret_cast<const unsigned char*>(w.data + n * w.bytes_per_row());
-    const KernelTable::Expand expand[] = {scalar.expand_f32, scalar.expand_f16, scalar.expand_bf16,
-                                          scalar.expand_q8_0};
-    expand[static_cast<std::size_t>(w.dtype)](bytes, w.cols, 1.0F, row.data());
+    scalar.expand[static_cast<std::size_t>(w.dtype)](stored.rows(), n, 0, w.cols, 1.0F, row.data());
     for (const std::int64_t m : {std::int64_t{0}, x.rows - 1}) {
       double exact = 0.0;
       double magnitude = 0.0;
@@ -164,6 +177,9 @@ void linear(benchmark::State& state, const KernelTable& table, DType dtype, bool
   }
   report(state, 2.0 * static_cast<double>(rows * shape.inputs * shape.outputs), peak_ops,
          static_cast<double>(w.bytes()), limit.read_bytes);
+  state.counters["Gweights/s"] =
+      benchmark::Counter(static_cast<double>(state.iterations() * w.rows * w.cols) * 1e-9,
+                         benchmark::Counter::kIsRate);
 }
 
 void attention(benchmark::State& state, const KernelTable& table, KvType type, AttentionShape shape,
@@ -249,7 +265,8 @@ void register_all() {
       const std::string isa = std::string("/") + table->name + "/";
       const std::string end = "/" + std::to_string(threads);
       for (const ProductShape& shape : kProducts) {
-        for (const DType dtype : {DType::kF32, DType::kF16, DType::kBf16, DType::kQ8_0}) {
+        for (std::size_t type = 0; type < kDTypeCount; ++type) {
+          const auto dtype = static_cast<DType>(type);
           for (const bool exact : {false, true}) {
             const bool has_both =
                 (dtype == DType::kBf16 && table->linear_bf16_rounded != nullptr) ||

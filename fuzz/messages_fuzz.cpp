@@ -19,11 +19,12 @@ void check(bool condition) {
 }
 
 void render(std::string_view text) {
-  nolens::ImageLimits limits;
-  limits.max_pixels = 1'000'000;
-  limits.max_images = 4;
+  nolens::MediaOptions media;
+  media.image.max_pixels = 1'000'000;
+  media.image.max_images = 4;
+  media.program = "/nonexistent";  // sound and clips would need a process: refused here
   try {
-    const auto messages = nolens::parse_messages(text, {}, limits);
+    const auto messages = nolens::parse_messages(text, {}, media);
     for (const bool thinking : {false, true}) {
       nolens::ChatOptions options;
       options.enable_thinking = thinking;

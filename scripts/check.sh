@@ -15,7 +15,7 @@ case "${1:-}" in
   *) fail "unknown option '$1'; expected --full or nothing" ;;
 esac
 # shellcheck disable=SC2086
-install_packages $PACKAGES_BUILD $PACKAGES_TEST $PACKAGES_TRAIN
+install_packages $PACKAGES_BUILD $PACKAGES_MEDIA $PACKAGES_TEST $PACKAGES_TRAIN
 left_out=()
 started=$SECONDS
 step() { say "[$((SECONDS - started)) s] $*"; }
@@ -31,6 +31,12 @@ step "release tests"
 exclude=(-LE slow)
 [ $full = yes ] && exclude=()
 [ $full = no ] && left_out+=("tests labelled slow")
+gemma3=build/models/gemma3-270m/gemma-3-270m-q4_k_m.gguf
+if [ $full = yes ] && [ -f "$gemma3" ]; then
+  export NOLENS_GEMMA3_270M=${NOLENS_GEMMA3_270M:-$PWD/$gemma3}
+fi
+[ -z "${NOLENS_GEMMA3_270M:-}" ] &&
+  left_out+=("tests with the released Gemma 3 270M (scripts/fetch_gemma3_270m.sh fetches it)")
 ctest --test-dir build/release --output-on-failure --no-tests=error "${exclude[@]}"
 
 step "kernels and model under every instruction set of this processor"

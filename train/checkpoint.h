@@ -22,8 +22,9 @@ struct RunState {
 };
 
 /// Checkpoints are folders DIRECTORY/step-NNNNNNNN with state.safetensors (weights, moments,
-/// average) and state.json. A folder gets its name only when it is complete and on the disk; the
-/// newest two are kept.
+/// average) and state.json, both with checksums. A folder gets its name only when it is complete
+/// and on the disk. Of those up to the step just saved the newest two are kept. The caller sees to
+/// it that no other process writes DIRECTORY (FolderLock).
 class CheckpointFolder {
  public:
   /// `fingerprint`: options that a resumed run must share, by name.

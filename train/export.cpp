@@ -91,19 +91,13 @@ void load_weights(const std::filesystem::path& directory, ParameterSet& paramete
 
 void export_model(const std::filesystem::path& source, const std::filesystem::path& directory,
                   const ParameterSet& parameters, const at::Tensor& values) {
-  std::filesystem::create_directories(directory);
+  create_folders(directory);
   for (const char* name : kCopiedFiles) {
     const std::filesystem::path file = source / name;
     if (std::filesystem::exists(file)) {
       write_file_atomically(directory / name, read_file(file, kMaxFileBytes, ErrorCode::kModel));
     }
   }
-  // The stored number format, which fixes the rounding of the embedding scale, is float32 from now
-  // on.
-  Json config = read_document(source / "config.json");
-  config["dtype"] = "float32";
-  config.erase("torch_dtype");
-  write_file_atomically(directory / "config.json", config.dump(2) + "\n");
   const at::Tensor host = values.detach().to(at::kCPU).contiguous();
   std::vector<TensorSpec> specs;
   std::vector<at::Tensor> tensors;
@@ -120,6 +114,12 @@ void export_model(const std::filesystem::path& source, const std::filesystem::pa
     writer.append(std::as_bytes(std::span(data, static_cast<std::size_t>(tensor.numel()))));
   }
   writer.commit();
+  // Last, so that a first export that was cut short is no model. The stored number format, which
+  // fixes the rounding of the embedding scale, is float32 from now on.
+  Json config = read_document(source / "config.json");
+  config["dtype"] = "float32";
+  config.erase("torch_dtype");
+  write_file_atomically(directory / "config.json", config.dump(2) + "\n");
 }
 
 }  // namespace nolens::train

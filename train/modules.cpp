@@ -53,6 +53,12 @@ std::vector<ParameterSpec> parameter_specs(const ModelConfig& config, const Head
         "the trainer needs tied embeddings and the gelu_pytorch_tanh activation, which this "
         "model's config.json does not have");
   }
+  if (text.norm_weight_offset != 0.0F || !text.value_norm || text.attention_scale != 1.0F ||
+      !text.layer_scalar) {
+    throw Error(ErrorCode::kUsage,
+                "the trainer computes the decoder of Gemma 4 Unified only, and this model's "
+                "config.json describes another one");
+  }
   const std::int64_t width = text.hidden_size;
   const std::int64_t depth = text.num_hidden_layers;
   std::vector<ParameterSpec> specs;

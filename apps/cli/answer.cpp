@@ -48,6 +48,17 @@ std::int64_t Answer::image_tokens() const {
   for (const ImageReport& image : prompt.images) {
     sum += image.tokens;
   }
+  for (const VideoReport& video : prompt.videos) {
+    sum += video.tokens;
+  }
+  return sum;
+}
+
+std::int64_t Answer::audio_tokens() const {
+  std::int64_t sum = 0;
+  for (const AudioReport& audio : prompt.audios) {
+    sum += audio.tokens;
+  }
   return sum;
 }
 
@@ -65,8 +76,31 @@ Message text_message(Role role, const std::string& text) {
   return message;
 }
 
-Answer answer_prompt(Session& session, const Prompt& prompt, const GenerateOptions& options,
-                     Stream stream) {
+std::string describe_media(const AppendResult& prompt) {
+  std::string lines;
+  for (const ImageReport& image : prompt.images) {
+    lines += "picture: " + std::to_string(image.source_width) + "x" +
+             std::to_string(image.source_height) + " pixels, used as " +
+             std::to_string(image.used_width) + "x" + std::to_string(image.used_height) + ", " +
+             std::to_string(image.tokens) + " tokens\n";
+  }
+  for (const AudioReport& audio : prompt.audios) {
+    lines += "sound: " + with_decimals(audio.seconds, 2) + " seconds" +
+             (audio.pieces > 1 ? ", cut at pauses into " + std::to_string(audio.pieces) + " pieces"
+                               : std::string()) +
+             ", " + std::to_string(audio.tokens) + " tokens\n";
+  }
+  for (const VideoReport& video : prompt.videos) {
+    lines += "clip: " + std::to_string(video.used_frames) + " of " +
+             std::to_string(video.source_frames) + " frames, used as " +
+             std::to_string(video.used_width) + "x" + std::to_string(video.used_height) +
+             " pixels each, " + std::to_string(video.tokens) + " tokens\n";
+  }
+  return lines;
+}
+
+Answer answer_prompt(Session& session, const Prompt& prompt, ChatFamily family,
+                     const GenerateOptions& options, Stream stream) {
   Answer answer;
   {
     Progress progress("reading");
@@ -75,7 +109,7 @@ Answer answer_prompt(Session& session, const Prompt& prompt, const GenerateOptio
     answer.prompt = session.set_context(prompt, append);
   }
   check_signal();
-  OutputParser parser;
+  OutputParser parser(family);
   Printer printer(stream, answer.output);
   if (prompt_text(prompt).ends_with(kOpenChannel)) {
     parser.push(kOpenChannel);

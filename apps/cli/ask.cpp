@@ -20,7 +20,7 @@ namespace {
 struct AskOptions {
   ModelOptions model;
   ContextOptions context;
-  PictureOptions picture;
+  MediaInputOptions media;
   SamplingOptions sampling;
   ChatTurnOptions chat;
   std::vector<std::string> arguments;
@@ -45,7 +45,7 @@ std::string read_question(const std::string& argument) {
 }
 
 std::vector<Message> read_conversation(const AskOptions& options) {
-  const ImageLimits limits = options.picture.limits();
+  const MediaOptions media = options.media.media();
   std::vector<Message> messages;
   if (!options.chat.system.empty()) {
     messages.push_back(text_message(Role::kSystem, options.chat.system));
@@ -54,8 +54,7 @@ std::vector<Message> read_conversation(const AskOptions& options) {
     if (!options.arguments.empty()) {
       throw Error(ErrorCode::kUsage, "--messages takes the place of MEDIA and QUESTION; give one");
     }
-    for (Message& message :
-         read_messages_file(options.messages_file, limits, options.picture.alpha_mode())) {
+    for (Message& message : read_messages_file(options.messages_file, media)) {
       messages.push_back(std::move(message));
     }
     return messages;
@@ -67,8 +66,7 @@ std::vector<Message> read_conversation(const AskOptions& options) {
   Message message;
   message.content_is_string = options.arguments.size() == 1;
   for (std::size_t i = 0; i + 1 < options.arguments.size(); ++i) {
-    message.content.emplace_back(
-        read_picture(options.arguments[i], limits, options.picture.alpha_mode()));
+    message.content.push_back(read_media(options.arguments[i], media));
   }
   message.content.emplace_back(TextPart{question});
   messages.push_back(std::move(message));
@@ -92,30 +90,27 @@ void explain(const AskOptions& options, const Answer& answer, std::uint64_t seed
                 " tokens; --max-tokens and --ctx set the limits\n");
   }
   if (options.model.verbose) {
-    for (const ImageReport& image : answer.prompt.images) {
-      print_error("picture: " + std::to_string(image.source_width) + "x" +
-                  std::to_string(image.source_height) + " pixels, used as " +
-                  std::to_string(image.used_width) + "x" + std::to_string(image.used_height) +
-                  ", " + std::to_string(image.tokens) + " tokens\n");
-    }
+    print_error(describe_media(answer.prompt));
     print_error("seed: " + std::to_string(seed) + "\n");
   }
 }
 
 int run_ask(const AskOptions& options) {
   const std::vector<Message> messages = read_conversation(options);
-  const Prompt prompt = render_chat(messages, options.chat.chat());
+  ChatOptions chat = options.chat.chat();
   if (options.show) {
     show_pictures(messages);
   }
   const LoadedModel loaded = load_model(options.model);
   const GenerateOptions generate = options.sampling.generate(loaded.model->config().generation);
+  chat.family = loaded.model->chat_family();
+  const Prompt prompt = render_chat(messages, chat);
   Session session(loaded.model, options.context.session());
   const bool shows_reasoning = options.model.verbose || stderr_is_terminal();
   const Stream stream = options.json      ? Stream::kNothing
                         : shows_reasoning ? Stream::kAnswerAndReasoning
                                           : Stream::kAnswer;
-  const Answer answer = answer_prompt(session, prompt, generate, stream);
+  const Answer answer = answer_prompt(session, prompt, chat.family, generate, stream);
   if (!options.json) {
     finish_printing(answer);
   }
@@ -132,10 +127,10 @@ int run_ask(const AskOptions& options) {
 
 void add_ask(CLI::App& app, Action& action) {
   auto options = std::make_shared<AskOptions>();
-  CLI::App* command = app.add_subcommand("ask", "Answer one question about text and pictures");
+  CLI::App* command = app.add_subcommand("ask", "Answer one question about text, pictures, sounds and clips");
   command
       ->add_option("arguments", options->arguments,
-                   "Pictures (JPEG, PNG, WebP), then the question; - reads it from stdin")
+                   "Pictures, sounds and clips, then the question; - reads it from stdin")
       ->type_name("[MEDIA...] QUESTION");
   add_model_options(*command, options->model);
   add_chat_options(*command, options->chat);
@@ -144,7 +139,7 @@ void add_ask(CLI::App& app, Action& action) {
                    "OpenAI-style messages array instead of MEDIA and QUESTION; - is stdin")
       ->type_name("FILE");
   add_context_options(*command, options->context);
-  add_picture_options(*command, options->picture);
+  add_media_options(*command, options->media);
   add_sampling_options(*command, options->sampling);
   command->add_flag("--show", options->show,
                     "Draw the pictures, if the terminal has 24-bit colours");

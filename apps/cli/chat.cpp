@@ -21,13 +21,15 @@ namespace {
 struct ChatCommandOptions {
   ModelOptions model;
   ContextOptions context;
-  PictureOptions picture;
+  MediaInputOptions media;
   SamplingOptions sampling;
   ChatTurnOptions chat;
 };
 
 constexpr const char* kHelp =
     "/image FILE   add a picture to the next message\n"
+    "/audio FILE   add a sound\n"
+    "/video FILE   add a clip\n"
     "/reset        forget the conversation\n"
     "/help         show this list\n"
     "/exit         leave (also Ctrl-D)\n"
@@ -93,6 +95,7 @@ class Conversation {
         loaded_(load_model(options.model)),
         session_(loaded_.model, options.context.session()),
         generate_(options.sampling.generate(loaded_.model->config().generation)) {
+    chat_options_.family = loaded_.model->chat_family();
     reset();
     if (options.model.verbose) {
       print_error("seed: " + std::to_string(generate_.sampler.seed) + "\n");
@@ -101,52 +104,68 @@ class Conversation {
 
   void reset() {
     messages_.clear();
-    pictures_.clear();
+    media_.clear();
     if (!options_.chat.system.empty()) {
       messages_.push_back(text_message(Role::kSystem, options_.chat.system));
     }
   }
 
   void add_picture(const std::string& file) {
-    ImagePart picture =
-        read_picture(file, options_.picture.limits(), options_.picture.alpha_mode());
+    ImagePart picture = read_picture(file, options_.media.media());
     show_picture(picture.image);
-    print_error(picture.name + ": " + std::to_string(picture.image.width()) + "x" +
-                std::to_string(picture.image.height()) + " pixels, sent with the next message\n");
-    pictures_.push_back(std::move(picture));
+    announce(picture.name, std::to_string(picture.image.width()) + "x" +
+                               std::to_string(picture.image.height()) + " pixels");
+    media_.emplace_back(std::move(picture));
+  }
+
+  void add_audio(const std::string& file) {
+    AudioPart sound = read_audio(file, options_.media.media());
+    announce(sound.name, with_decimals(sound.audio.seconds(), 1) + " seconds");
+    media_.emplace_back(std::move(sound));
+  }
+
+  void add_video(const std::string& file) {
+    VideoPart clip = read_video(file, options_.media.media());
+    announce(clip.name, std::to_string(clip.video.frames.size()) + " of " +
+                            std::to_string(clip.video.source_frames) + " frames");
+    media_.emplace_back(std::move(clip));
   }
 
   /// Answers; on an error the conversation is as it was before the message.
   void say(const std::string& text) {
     Message message;
-    message.content_is_string = pictures_.empty();
-    message.content.assign(pictures_.begin(), pictures_.end());
+    message.content_is_string = media_.empty();
+    message.content = media_;
     message.content.emplace_back(TextPart{text});
     Rollback rollback(messages_);
     messages_.push_back(std::move(message));
 
     const bool shows_reasoning = options_.model.verbose || stderr_is_terminal();
-    const Answer answer =
-        answer_prompt(session_, render_chat(messages_, chat_options_), generate_,
-                      shows_reasoning ? Stream::kAnswerAndReasoning : Stream::kAnswer);
+    const Answer answer = answer_prompt(
+        session_, render_chat(messages_, chat_options_), chat_options_.family, generate_,
+        shows_reasoning ? Stream::kAnswerAndReasoning : Stream::kAnswer);
     finish_printing(answer);
     Message reply = text_message(Role::kAssistant, answer.output.text);
     reply.reasoning = answer.output.reasoning;
     reply.tool_calls = answer.output.tool_calls;
     messages_.push_back(std::move(reply));
     rollback.dismiss();
-    pictures_.clear();
+    media_.clear();
     ++generate_.sampler.seed;  // another answer to the same question, still reproducible
   }
 
  private:
+  static void announce(const std::string& name, const std::string& what) {
+    print_error(name + ": " + what + ", sent with the next message\n");
+  }
+
   const ChatCommandOptions& options_;
   ChatOptions chat_options_;
   LoadedModel loaded_;
   Session session_;
   GenerateOptions generate_;
   std::vector<Message> messages_;
-  std::vector<ImagePart> pictures_;
+  std::vector<ContentPart> media_;  // for the next message
 };
 
 /// False when the conversation is over.
@@ -165,10 +184,16 @@ bool obey(Conversation& conversation, const std::string& line) {
   } else if (word == "/reset") {
     conversation.reset();
     print_error("the conversation is forgotten\n");
-  } else if (word == "/image" && !rest.empty()) {
-    conversation.add_picture(rest);
-  } else if (word == "/image") {
-    print_error("which picture? /image FILE\n");
+  } else if (word == "/image" || word == "/audio" || word == "/video") {
+    if (rest.empty()) {
+      print_error("which file? " + word + " FILE\n");
+    } else if (word == "/image") {
+      conversation.add_picture(rest);
+    } else if (word == "/audio") {
+      conversation.add_audio(rest);
+    } else {
+      conversation.add_video(rest);
+    }
   } else {
     print_error("unknown command " + word + "; /help lists them\n");
   }
@@ -228,7 +253,7 @@ void add_chat(CLI::App& app, Action& action) {
   add_model_options(*command, options->model);
   add_chat_options(*command, options->chat);
   add_context_options(*command, options->context);
-  add_picture_options(*command, options->picture);
+  add_media_options(*command, options->media);
   add_sampling_options(*command, options->sampling);
   command->callback([options, &action] { action = [options] { return run_chat(*options); }; });
 }

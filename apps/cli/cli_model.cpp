@@ -16,8 +16,8 @@ std::vector<CommandEntry> list_commands(CLI::App& app) {
       }
       row.value = option->get_items_expected_max() > 0 ? option->get_type_name() : "";
       row.description = option->get_description();
-      row.takes_path =
-          row.value == "DIR" || row.value == "FILE" || row.value == "X.npy" || row.names.empty();
+      row.takes_path = row.value == "DIR" || row.value == "MODEL" || row.value == "FILE" ||
+                       row.value == "X.npy" || row.names.empty();
       entry.options.push_back(std::move(row));
     }
     commands.push_back(std::move(entry));

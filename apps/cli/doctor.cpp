@@ -4,6 +4,7 @@
 #include <memory>
 #include <string_view>
 
+#include "nolens/hub.h"
 #include "nolens/machine.h"
 
 #include "commands.h"
@@ -63,6 +64,8 @@ std::vector<Finding> find_parts() {
       train = program.string();
     }
   }
+  findings.push_back({"downloads", hub_http_library(),
+                      "nolens pull needs libcurl; install libcurl4-openssl-dev and build again"});
   findings.push_back({"nolens-train", train, "optional; build with -DNOLENS_WITH_TORCH=ON"});
   return findings;
 }

@@ -119,7 +119,7 @@ EasyVqaScore run_easy_vqa(const std::shared_ptr<const Model>& model, const EasyV
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     const std::filesystem::path file =
         options.data / "images" / (std::to_string(pictures[i].id) + ".png");
-    Image image = read_picture(file.string(), {}, AlphaMode::kDrop).image;
+    Image image = read_picture(file.string(), {}).image;
     if (options.blank) {
       image = blank_like(image);
     }

@@ -1,4 +1,4 @@
-// nolens eval TASK: accuracy on a test set.
+// nolens eval TASK: accuracy on a test set, or how well a text is predicted.
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -8,10 +8,12 @@
 
 #include "commands.h"
 #include "easy_vqa.h"
+#include "files.h"
 #include "json_output.h"
 #include "loading.h"
 #include "model_path.h"
 #include "options.h"
+#include "perplexity.h"
 #include "progress.h"
 #include "terminal.h"
 
@@ -23,10 +25,15 @@ struct EvalOptions {
   ContextOptions context;
   std::string task;
   std::string data;
+  std::string text;
   std::int64_t limit = 0;
   bool blank = false;
   bool json = false;
 };
+
+constexpr const char* kEasyVqa = "easy-vqa";
+constexpr const char* kPerplexity = "perplexity";
+constexpr std::size_t kMaxTextBytes = std::size_t{64} << 20U;
 
 constexpr std::array<const char*, kNumAnswerKinds> kKindNames = {"yes/no", "shape", "color"};
 
@@ -53,7 +60,7 @@ OutputJson score_json(const EasyVqaScore& score, double seconds) {
                                     ? OutputJson(share(score.right[kind], score.asked[kind]))
                                     : OutputJson(nullptr);
   }
-  return {{"task", "easy-vqa"},
+  return {{"task", kEasyVqa},
           {"n", totals.asked},
           {"accuracy", share(totals.right, totals.asked)},
           {"by_type", by_type},
@@ -79,7 +86,43 @@ std::string score_text(const EasyVqaScore& score, double seconds) {
   return text + line.data();
 }
 
-int run_eval(const EvalOptions& options) {
+int run_perplexity(const EvalOptions& options) {
+  if (options.text.empty()) {
+    throw Error(ErrorCode::kUsage, "eval perplexity needs a text: --text FILE");
+  }
+  const std::int64_t window =
+      options.context.ctx != 0 ? options.context.ctx : kDefaultPerplexityWindow;
+  const std::string text = options.text == "-" ? read_stdin(kMaxTextBytes)
+                                               : read_input_file(options.text, kMaxTextBytes);
+  const LoadedModel loaded = load_model(options.model);
+  const auto start = std::chrono::steady_clock::now();
+  Perplexity result;
+  {
+    Progress progress("reading");
+    result = measure_perplexity(loaded.model, text, window, progress.sink());
+  }
+  const double seconds = milliseconds_since(start) / 1000.0;
+  if (options.json) {
+    print(json_line({{"task", kPerplexity},
+                     {"perplexity", result.value()},
+                     {"negative_log_likelihood", result.negative_log_likelihood},
+                     {"predicted_tokens", result.predicted},
+                     {"tokens", result.tokens},
+                     {"windows", result.windows},
+                     {"window", window},
+                     {"seconds", seconds}}));
+    return 0;
+  }
+  std::array<char, 160> line{};
+  std::snprintf(line.data(), line.size(),
+                "perplexity %.4f  (%lld tokens predicted in %lld windows of %lld)\n%.1f seconds\n",
+                result.value(), static_cast<long long>(result.predicted),
+                static_cast<long long>(result.windows), static_cast<long long>(window), seconds);
+  print(line.data());
+  return 0;
+}
+
+int run_easy_vqa_task(const EvalOptions& options) {
   EasyVqaOptions task;
   task.limit = options.limit;
   task.blank = options.blank;
@@ -109,22 +152,32 @@ int run_eval(const EvalOptions& options) {
 
 void add_eval(CLI::App& app, Action& action) {
   auto options = std::make_shared<EvalOptions>();
-  CLI::App* command = app.add_subcommand("eval", "Measure the accuracy on a test set");
-  command->add_option("task", options->task, "easy-vqa")
+  CLI::App* command =
+      app.add_subcommand("eval", "Measure the accuracy on a test set or the perplexity of a text");
+  command->add_option("task", options->task, "easy-vqa or perplexity")
       ->type_name("TASK")
-      ->check(CLI::IsMember({"easy-vqa"}).description(""))
+      ->check(CLI::IsMember({kEasyVqa, kPerplexity}).description(""))
       ->required();
   add_model_options(*command, options->model);
   add_context_options(*command, options->context);
   command->add_option("--data", options->data, "Folder of the test set; default: the bundled one")
       ->type_name("DIR");
+  command
+      ->add_option(
+          "--text", options->text,
+          "perplexity: the text, UTF-8; - is stdin. --ctx sets the window, 512 if not given")
+      ->type_name("FILE");
   command->add_option("--limit", options->limit, "Only the first N questions; 0 = all")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U).description(""))
       ->type_name("N");
   command->add_flag("--blank", options->blank,
                     "Replace every picture by a flat one: what is known without looking");
   command->add_flag("--json", options->json, "Print one JSON object");
-  command->callback([options, &action] { action = [options] { return run_eval(*options); }; });
+  command->callback([options, &action] {
+    action = [options] {
+      return options->task == kPerplexity ? run_perplexity(*options) : run_easy_vqa_task(*options);
+    };
+  });
 }
 
 }  // namespace nolens::cli

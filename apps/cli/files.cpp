@@ -1,6 +1,5 @@
 #include "files.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -19,16 +18,18 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxDocumentBytes = std::size_t{128} << 20U;
+constexpr std::size_t kMaxMediaBytes = std::size_t{1} << 30U;
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what) {
   throw Error(ErrorCode::kInput, quoted_path(path) + ": " + what);
 }
 
-bool is_sound_or_film(const fs::path& path) {
-  static constexpr std::array<std::string_view, 14> kExtensions = {
-      ".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac",
-      ".mp4", ".mov", ".mkv",  ".avi", ".webm", ".mpg", ".mpeg"};
-  return std::find(kExtensions.begin(), kExtensions.end(), path.extension()) != kExtensions.end();
+/// The bytes of a media file. \throws Error{kInput}
+std::string read_media_file(const std::string& path) {
+  if (path.starts_with("http://") || path.starts_with("https://")) {
+    fail(path, "media are not fetched from the network; download the file and name it");
+  }
+  return read_input_file(path, kMaxMediaBytes);
 }
 
 }  // namespace
@@ -95,26 +96,46 @@ std::string read_stdin(std::size_t max_bytes) {
   return text;
 }
 
-ImagePart read_picture(const std::string& path, const ImageLimits& limits, AlphaMode alpha) {
-  if (path.starts_with("http://") || path.starts_with("https://")) {
-    fail(path, "pictures are not fetched from the network; download it and name the file");
-  }
-  const std::string bytes = read_input_file(path, kMaxDocumentBytes);
-  if (is_sound_or_film(path)) {
-    fail(path, "sound and films come with a later version; pictures are JPEG, PNG or WebP");
-  }
-  return {Image::decode(std::as_bytes(std::span(bytes)), quoted_path(path), limits, alpha),
+ImagePart read_picture(const std::string& path, const MediaOptions& options) {
+  const std::string bytes = read_media_file(path);
+  return {decode_image(std::as_bytes(std::span(bytes)), quoted_path(path), options),
           quoted_path(path), 0};
 }
 
-std::vector<Message> read_messages_file(const std::string& path, const ImageLimits& limits,
-                                        AlphaMode alpha) {
+AudioPart read_audio(const std::string& path, const MediaOptions& options) {
+  const std::string bytes = read_media_file(path);
+  return {decode_audio(std::as_bytes(std::span(bytes)), quoted_path(path), options),
+          quoted_path(path)};
+}
+
+VideoPart read_video(const std::string& path, const MediaOptions& options) {
+  const std::string bytes = read_media_file(path);
+  return {decode_video(std::as_bytes(std::span(bytes)), quoted_path(path), options.video_frames,
+                       options),
+          quoted_path(path), 0};
+}
+
+ContentPart read_media(const std::string& path, const MediaOptions& options) {
+  const std::string bytes = read_media_file(path);
+  const std::span<const std::byte> file = std::as_bytes(std::span(bytes));
+  const std::string name = quoted_path(path);
+  switch (sniff_media(file)) {
+    case MediaKind::kAudio: return AudioPart{decode_audio(file, name, options), name};
+    case MediaKind::kVideo:
+      return VideoPart{decode_video(file, name, options.video_frames, options), name, 0};
+    case MediaKind::kImage:
+    case MediaKind::kUnknown: break;  // decode_image() says what an unknown file is not
+  }
+  return ImagePart{decode_image(file, name, options), name, 0};
+}
+
+std::vector<Message> read_messages_file(const std::string& path, const MediaOptions& options) {
   if (path == "-") {
-    return parse_messages(read_stdin(kMaxDocumentBytes), ".", limits, alpha);
+    return parse_messages(read_stdin(kMaxDocumentBytes), ".", options);
   }
   const fs::path folder = fs::path(path).parent_path();
   return parse_messages(read_input_file(path, kMaxDocumentBytes),
-                        folder.empty() ? fs::path(".") : folder, limits, alpha);
+                        folder.empty() ? fs::path(".") : folder, options);
 }
 
 }  // namespace nolens::cli

@@ -20,10 +20,15 @@ std::string read_input_file(const std::filesystem::path& path, std::size_t max_b
 std::string read_stdin(std::size_t max_bytes);
 
 /// A picture for a message. \throws Error{kInput, kResource}
-ImagePart read_picture(const std::string& path, const ImageLimits& limits, AlphaMode alpha);
+ImagePart read_picture(const std::string& path, const MediaOptions& options);
+/// A sound for a message; of a clip, its sound. \throws Error{kInput, kResource}
+AudioPart read_audio(const std::string& path, const MediaOptions& options);
+/// A clip for a message. \throws Error{kInput, kResource}
+VideoPart read_video(const std::string& path, const MediaOptions& options);
+/// Whichever of the three the file's first bytes say. \throws Error{kInput, kResource}
+ContentPart read_media(const std::string& path, const MediaOptions& options);
 
-/// An OpenAI-style messages file; "-" is stdin. Pictures are found relative to the file.
-std::vector<Message> read_messages_file(const std::string& path, const ImageLimits& limits,
-                                        AlphaMode alpha);
+/// An OpenAI-style messages file; "-" is stdin. Media are found relative to the file.
+std::vector<Message> read_messages_file(const std::string& path, const MediaOptions& options);
 
 }  // namespace nolens::cli

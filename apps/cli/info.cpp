@@ -77,6 +77,12 @@ OutputJson info_json(const Model& model, std::int64_t ctx, bool exact) {
   json["modalities"] = modalities(config);
   json["parameters"] = model.num_parameters();
   json["dtype"] = dtype_name(config.source_dtype);
+  json["format"] = model.format();
+  json["tensor_types"] = OutputJson::array();
+  for (const TensorTypeCount& count : model.tensor_types()) {
+    json["tensor_types"].push_back(
+        {{"type", count.dtype}, {"tensors", count.tensors}, {"bytes", count.bytes}});
+  }
   json["layers"] = text.num_hidden_layers;
   json["full_attention_layers"] = full_layers(text);
   json["sliding_window"] = text.sliding_window;
@@ -121,6 +127,16 @@ std::string attention_text(const TextConfig& text) {
   return result;
 }
 
+/// Such as "Q4_K 289 (5.40 GiB), F32 337 (2.51 MiB)".
+std::string tensor_types_text(const Model& model) {
+  std::string text;
+  for (const TensorTypeCount& count : model.tensor_types()) {
+    text += (text.empty() ? "" : ", ") + count.dtype + " " + std::to_string(count.tensors) + " (" +
+            shown_bytes(count.bytes) + ")";
+  }
+  return text;
+}
+
 std::string info_text(const Model& model, std::int64_t ctx, bool exact) {
   const ModelConfig& config = model.config();
   const TextConfig& text = config.text;
@@ -132,7 +148,7 @@ std::string info_text(const Model& model, std::int64_t ctx, bool exact) {
   std::string result = row("model", config.name);
   result += row("architecture", config.model_type);
   result += row("modalities", names);
-  result += row("licence", config.licence.empty() ? "not stated in the folder" : config.licence);
+  result += row("licence", config.licence.empty() ? "not stated" : config.licence);
   result += row("parameters", shown_count(model.num_parameters()) + ", stored as " +
                                   dtype_name(config.source_dtype));
   result += row("layers", std::to_string(text.num_hidden_layers) + " (" +
@@ -150,6 +166,8 @@ std::string info_text(const Model& model, std::int64_t ctx, bool exact) {
                             " pixels, up to " +
                             std::to_string(config.image_processor.max_soft_tokens) + " tokens");
   }
+  result += row("format", model.format());
+  result += row("tensors", tensor_types_text(model));
   result += row("weights", shown_bytes(model.weights_bytes()));
   result += row("keys, values", shown_bytes(kv_bytes) + " at a context of " + shown_count(ctx));
   result += row("memory", shown_bytes(model.weights_bytes() + kv_bytes) + " together");
@@ -177,7 +195,7 @@ void add_info(CLI::App& app, Action& action) {
   auto options = std::make_shared<InfoOptions>();
   CLI::App* command =
       app.add_subcommand("info", "Show architecture, sizes, memory, modalities and licence");
-  command->add_option("path", options->path, "Directory of the model; the same as --model")
+  command->add_option("path", options->path, "The model; the same as --model")
       ->type_name("MODEL");
   add_model_options(*command, options->model);
   command->add_option("--ctx", options->ctx, "Context length for the memory figures; 0 = default")

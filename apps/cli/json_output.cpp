@@ -41,6 +41,28 @@ OutputJson images_json(const Answer& answer) {
   return images;
 }
 
+OutputJson audios_json(const Answer& answer) {
+  OutputJson audios = OutputJson::array();
+  for (const AudioReport& audio : answer.prompt.audios) {
+    audios.push_back(
+        {{"seconds", audio.seconds}, {"pieces", audio.pieces}, {"tokens", audio.tokens}});
+  }
+  return audios;
+}
+
+OutputJson videos_json(const Answer& answer) {
+  OutputJson videos = OutputJson::array();
+  for (const VideoReport& video : answer.prompt.videos) {
+    videos.push_back({{"source_frames", video.source_frames},
+                      {"source_fps", video.source_fps},
+                      {"used_frames", video.used_frames},
+                      {"used_width", video.used_width},
+                      {"used_height", video.used_height},
+                      {"tokens", video.tokens}});
+  }
+  return videos;
+}
+
 }  // namespace
 
 std::string json_line(const OutputJson& value) {
@@ -63,9 +85,11 @@ OutputJson answer_json(const Answer& answer, const Model& model, const Session& 
   json["usage"] = {{"prompt_tokens", answer.prompt.ids.size()},
                    {"completion_tokens", answer.result.tokens.size()},
                    {"image_tokens", answer.image_tokens()},
-                   {"audio_tokens", 0}};
+                   {"audio_tokens", answer.audio_tokens()}};
   json["timings"] = timings_json(answer, load_ms);
   json["images"] = images_json(answer);
+  json["audios"] = audios_json(answer);
+  json["videos"] = videos_json(answer);
   json["memory"] = {{"peak_rss_bytes", peak_rss_bytes()},
                     {"weights_bytes", model.weights_bytes()},
                     {"kv_bytes", session.kv_bytes()}};

@@ -19,7 +19,7 @@ namespace {
 struct LogitsOptions {
   ModelOptions model;
   ContextOptions context;
-  PictureOptions picture;
+  MediaInputOptions media;
   std::string messages_file;
   std::string ids_file;
   std::string out;
@@ -57,6 +57,17 @@ OutputJson result_json(const AppendResult& result) {
                              {"width", image.used_width},
                              {"height", image.used_height}});
   }
+  for (const AudioReport& audio : result.audios) {
+    json["media"].push_back(
+        {{"kind", "audio"}, {"tokens", audio.tokens}, {"seconds", audio.seconds}});
+  }
+  for (const VideoReport& video : result.videos) {
+    json["media"].push_back({{"kind", "video"},
+                             {"tokens", video.tokens},
+                             {"frames", video.used_frames},
+                             {"width", video.used_width},
+                             {"height", video.used_height}});
+  }
   return json;
 }
 
@@ -64,16 +75,17 @@ int run_logits(const LogitsOptions& options) {
   if (options.messages_file.empty() == options.ids_file.empty()) {
     throw Error(ErrorCode::kUsage, "logits needs one of --messages and --ids");
   }
+  check_npy_target(options.out);
   std::vector<TokenId> ids;
-  Prompt prompt;
+  std::vector<Message> messages;
   if (!options.ids_file.empty()) {
     ids = read_ids(options.ids_file);
   } else {
-    prompt = render_chat(read_messages_file(options.messages_file, options.picture.limits(),
-                                            options.picture.alpha_mode()),
-                         {});
+    messages = read_messages_file(options.messages_file, options.media.media());
   }
   const LoadedModel loaded = load_model(options.model);
+  const ChatFamily family = loaded.model->chat_family();
+  const Prompt prompt = ids.empty() ? render_chat(messages, {.family = family}) : Prompt();
   const SessionOptions session_options = options.context.session();
   Session session(loaded.model, session_options);
   const std::size_t rows =
@@ -117,7 +129,7 @@ void add_logits(CLI::App& app, Action& action) {
       ->required();
   add_model_options(*command, options->model);
   add_context_options(*command, options->context);
-  add_picture_options(*command, options->picture);
+  add_media_options(*command, options->media);
   command->add_flag("--json", options->json, "Print the ids and media as one JSON object");
   command->callback([options, &action] { action = [options] { return run_logits(*options); }; });
 }

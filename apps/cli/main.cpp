@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,8 @@
 
 #include "commands.h"
 #include "interrupt.h"
+#include "platform/standard_streams.h"
+#include "platform/terminate.h"
 #include "terminal.h"
 
 namespace nolens::cli {
@@ -28,7 +31,10 @@ void report(std::string message) {
 /// Help goes to stdout with code 0; anything else is a usage error.
 int handle_parse_result(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
-    return app.exit(error);
+    std::ostringstream help;
+    const int code = app.exit(error, help, help);
+    print(help.str());
+    return code;
   }
   report(std::string(error.what()) + "; see nolens --help");
   return exit_code(ErrorCode::kUsage);
@@ -57,13 +63,14 @@ int run(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "train") {
     exec_train(argv + 2);
   }
+  catch_signals();
   CLI::App app("Answers questions about text and pictures with encoder-free multimodal models.");
   app.name("nolens");
   app.get_formatter()->column_width(32);
   app.require_subcommand(1);
   Action action;
-  for (const auto add : {add_ask, add_chat, add_info, add_tokenize, add_logits, add_synth, add_eval,
-                         add_train, add_doctor, add_completion, add_man, add_version}) {
+  for (const auto add : {add_ask, add_chat, add_transcribe, add_info, add_tokenize, add_logits, add_conform,
+                         add_pull, add_synth, add_eval, add_train, add_doctor, add_completion, add_man, add_version}) {
     add(app, action);
   }
   // Set last: commands inherit what stands here when they are added.
@@ -81,9 +88,18 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace nolens::cli
 
+namespace {
+
+constexpr const char* kNotEnoughMemory =
+    "error: not enough memory; try a smaller --ctx or --image-tokens\n";
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using nolens::ErrorCode;
   using nolens::exit_code;
+  nolens::open_missing_standard_streams();
+  nolens::report_memory_shortage_on_terminate(kNotEnoughMemory);
   try {
     return nolens::cli::run(argc, argv);
   } catch (const nolens::cli::OutputClosed&) {
@@ -95,7 +111,7 @@ int main(int argc, char** argv) {
     nolens::cli::report(error.what());
     return exit_code(error.code());
   } catch (const std::bad_alloc&) {
-    nolens::cli::report("not enough memory; try a smaller --ctx or --image-tokens");
+    nolens::cli::print_error(kNotEnoughMemory);
     return exit_code(ErrorCode::kResource);
   } catch (const std::exception& error) {
     nolens::cli::report(std::string("internal error: ") + error.what() +

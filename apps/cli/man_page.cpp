@@ -61,6 +61,8 @@ std::string man_page(const std::vector<CommandEntry>& commands) {
       ".SH ENVIRONMENT\n"
       ".TP\nNOLENS_CPU\nforces an instruction set; \\fBnolens doctor\\fR lists those that run "
       "here\n"
+      ".TP\nHF_TOKEN, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT\nread by \\fBnolens pull\\fR and "
+      "\\fB\\-\\-model\\fR as huggingface_hub reads them\n"
       ".TP\nNO_COLOR\nno colours on the terminal\n";
   return text;
 }

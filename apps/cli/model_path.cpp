@@ -3,7 +3,9 @@
 #include <system_error>
 
 #include "nolens/error.h"
+#include "nolens/hub.h"
 
+#include "files.h"
 #include "terminal.h"
 
 namespace nolens::cli {
@@ -29,19 +31,43 @@ std::optional<fs::path> find_bundled(const std::string& relative) {
   return std::nullopt;
 }
 
+namespace {
+
+/// A path stays a path; ORG/NAME[:FILE] that is no path means what 'nolens pull' has put into the
+/// cache. Nothing is downloaded here.
+fs::path resolve_model(const std::string& given) {
+  std::error_code error;
+  const auto name = parse_hub_name(given);
+  if (!name || fs::exists(given, error)) {
+    return given;
+  }
+  if (const auto cached = find_in_hub_cache(HubSettings::from_environment(), *name)) {
+    return *cached;
+  }
+  if (name->repo.find('/') == std::string::npos) {
+    return given;  // more likely a folder that is not there
+  }
+  throw Error(ErrorCode::kModel, quoted_path(given) +
+                                     ": there is no such file or folder, and no such model in the "
+                                     "cache; to download it, run nolens pull " +
+                                     given);
+}
+
+}  // namespace
+
 fs::path choose_model(const std::string& given) {
   if (!given.empty()) {
-    return given;
+    return resolve_model(given);
   }
   const std::optional<fs::path> bundled = find_bundled("models/nolens-tiny");
   if (!bundled) {
     throw Error(ErrorCode::kModel,
-                "the bundled demonstration model is not installed; name a model with --model DIR");
+                "the bundled demonstration model is not installed; name a model with --model MODEL");
   }
   print_error(
       "note: no --model given; the bundled demonstration model answers, which knows coloured "
       "shapes "
-      "only. Use --model DIR for real pictures.\n");
+      "only. Use --model MODEL for real pictures.\n");
   return *bundled;
 }
 

@@ -2,11 +2,9 @@
 
 #include <bit>
 #include <cerrno>
-#include <cstdlib>
-#include <fcntl.h>
-#include <string>
+#include <fstream>
+#include <string_view>
 #include <system_error>
-#include <unistd.h>
 #include <utility>
 
 #include "nolens/error.h"
@@ -19,11 +17,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the file is written as memory holds it");
 
 constexpr std::size_t kAlignment = 64;
-
-[[noreturn]] void fail(ErrorCode code, const std::filesystem::path& path, const std::string& what) {
-  throw Error(code,
-              quoted_path(path) + ": " + what + ": " + std::generic_category().message(errno));
-}
+constexpr std::string_view kMagic = "\x93NUMPY";
 
 /// numpy/lib/format.py: magic, version, length of the description, the description padded with
 /// spaces so that the data begins at a multiple of 64 bytes.
@@ -33,7 +27,7 @@ std::string header(std::int64_t rows, std::int64_t columns) {
   const std::size_t before = 10;
   const std::size_t unpadded = before + text.size() + 1;
   text += std::string((kAlignment - unpadded % kAlignment) % kAlignment, ' ') + "\n";
-  std::string result = "\x93NUMPY";
+  std::string result(kMagic);
   result += '\x01';
   result += '\x00';
   result += static_cast<char>(text.size() & 0xFFU);
@@ -43,72 +37,46 @@ std::string header(std::int64_t rows, std::int64_t columns) {
 
 }  // namespace
 
-NpyWriter::NpyWriter(std::filesystem::path target, std::int64_t rows, std::int64_t columns)
-    : target_(std::move(target)), rows_(rows), columns_(columns) {
+void check_npy_target(const std::filesystem::path& target) {
   std::error_code error;
-  const auto kind = std::filesystem::status(target_, error).type();
-  if (kind != std::filesystem::file_type::not_found &&
-      kind != std::filesystem::file_type::regular) {
+  if (!std::filesystem::is_regular_file(target, error) ||
+      std::filesystem::file_size(target, error) == 0) {
+    return;  // what is no file is refused when the output is opened
+  }
+  std::ifstream file(target, std::ios::binary);
+  std::string magic(kMagic.size(), '\0');
+  file.read(magic.data(), static_cast<std::streamsize>(magic.size()));
+  if (!file.is_open() || file.bad()) {
+    throw Error(write_error_code(errno), quoted_path(target) + " exists and cannot be read: " +
+                                             std::generic_category().message(errno));
+  }
+  if (magic != kMagic) {
     throw Error(ErrorCode::kUsage,
-                quoted_path(target_) + ": is no place for a file, name a new one");
-  }
-  temporary_ = target_;
-  temporary_ += ".tmp." + std::to_string(getpid());
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) {
-    fail(ErrorCode::kUsage, target_, "cannot be written");
-  }
-  // The destructor of a half-made object does not run.
-  try {
-    const std::string text = header(rows, columns);
-    write(std::as_bytes(std::span(text)));
-  } catch (const Error&) {
-    ::close(std::exchange(descriptor_, -1));
-    ::unlink(temporary_.c_str());
-    throw;
+                quoted_path(target) +
+                    " exists, is no NumPy file and is not overwritten; name another "
+                    "file");
   }
 }
 
-NpyWriter::~NpyWriter() {
-  if (descriptor_ >= 0) {
-    ::close(descriptor_);
-    ::unlink(temporary_.c_str());
-  }
-}
-
-void NpyWriter::write(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      fail(ErrorCode::kResource, target_, "cannot be written");
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
+NpyWriter::NpyWriter(const std::filesystem::path& target, std::int64_t rows, std::int64_t columns)
+    : file_(target), name_(quoted_path(target)), rows_(rows), columns_(columns) {
+  file_.write(header(rows, columns));
 }
 
 void NpyWriter::write_row(std::span<const float> row) {
   if (std::cmp_not_equal(row.size(), columns_) || written_ == rows_) {
-    throw Error(ErrorCode::kInternal, quoted_path(target_) + ": a row too many or of another size");
+    throw Error(ErrorCode::kInternal, name_ + ": a row too many or of another size");
   }
-  write(std::as_bytes(row));
+  file_.write(std::as_bytes(row));
   ++written_;
 }
 
 void NpyWriter::finish() {
   if (written_ != rows_) {
-    throw Error(ErrorCode::kInternal, quoted_path(target_) + ": " + std::to_string(written_) +
-                                          " of " + std::to_string(rows_) + " rows were written");
+    throw Error(ErrorCode::kInternal, name_ + ": " + std::to_string(written_) + " of " +
+                                          std::to_string(rows_) + " rows were written");
   }
-  if (::fsync(descriptor_) != 0) {
-    fail(ErrorCode::kResource, target_, "cannot be written");
-  }
-  if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
-    fail(ErrorCode::kResource, target_, "cannot be given its name");
-  }
-  ::close(std::exchange(descriptor_, -1));
+  file_.commit();
 }
 
 }  // namespace nolens::cli

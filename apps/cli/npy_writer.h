@@ -4,19 +4,22 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
+
+#include "platform/atomic_file.h"
 
 namespace nolens::cli {
 
+/// A file that stands where the output shall go must be one of these, so that no input and nothing
+/// else is lost. \throws Error{kUsage}
+void check_npy_target(const std::filesystem::path& target);
+
 /// Writes float32 [rows, columns], C order, format version 1.0, little-endian. The file has its
-/// name only after finish(): until then it stands under a temporary name beside it, which the
-/// destructor removes.
+/// name only after finish().
 class NpyWriter {
  public:
   /// \throws Error{kUsage} if the folder is missing or `target` is no place for a file.
-  NpyWriter(std::filesystem::path target, std::int64_t rows, std::int64_t columns);
-  ~NpyWriter();
-  NpyWriter(const NpyWriter&) = delete;
-  NpyWriter& operator=(const NpyWriter&) = delete;
+  NpyWriter(const std::filesystem::path& target, std::int64_t rows, std::int64_t columns);
 
   /// The next row, [columns]. \throws Error{kResource} when the disk is full.
   void write_row(std::span<const float> row);
@@ -24,14 +27,11 @@ class NpyWriter {
   void finish();
 
  private:
-  void write(std::span<const std::byte> bytes);
-
-  std::filesystem::path target_;
-  std::filesystem::path temporary_;
+  AtomicFile file_;
+  std::string name_;  // for messages
   std::int64_t rows_;
   std::int64_t columns_;
   std::int64_t written_ = 0;
-  int descriptor_ = -1;
 };
 
 }  // namespace nolens::cli

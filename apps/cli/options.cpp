@@ -73,9 +73,13 @@ std::uint64_t random_seed() {
 void add_model_options(CLI::App& command, ModelOptions& options) {
   command
       .add_option("-m,--model", options.model,
-                  "Hugging Face directory of the model; without it the bundled demonstration "
-                  "model answers")
-      ->type_name("DIR");
+                  "Hugging Face directory, .gguf file, or directory with one; without it the bundled "
+                  "demonstration model answers")
+      ->type_name("MODEL");
+  command
+      .add_option("--mmproj", options.mmproj,
+                  "GGUF: file with the embedders of pictures and sound, if it is not beside the model")
+      ->type_name("FILE");
   command.add_option("-t,--threads", options.threads, "Threads; 0 = one per physical core")
       ->check(whole_number_between(0, 1024))
       ->type_name("N");
@@ -111,17 +115,15 @@ void add_context_options(CLI::App& command, ContextOptions& options) {
       ->type_name("RULE");
 }
 
-ImageLimits PictureOptions::limits() const {
-  ImageLimits limits;
-  limits.max_pixels = max_pixels;
-  return limits;
+MediaOptions MediaInputOptions::media() const {
+  MediaOptions options;
+  options.image.max_pixels = max_pixels;
+  options.alpha = alpha == "white" ? AlphaMode::kWhite : AlphaMode::kDrop;
+  options.video_frames = video_frames;
+  return options;
 }
 
-AlphaMode PictureOptions::alpha_mode() const {
-  return alpha == "white" ? AlphaMode::kWhite : AlphaMode::kDrop;
-}
-
-void add_picture_options(CLI::App& command, PictureOptions& options) {
+void add_media_options(CLI::App& command, MediaInputOptions& options) {
   command
       .add_option("--alpha", options.alpha,
                   "Transparency: drop (as the reference does) or white (put on white)")
@@ -131,6 +133,11 @@ void add_picture_options(CLI::App& command, PictureOptions& options) {
       .add_option("--max-pixels", options.max_pixels,
                   "Refuse pictures with more pixels before decoding them")
       ->check(whole_number_between(1, 1LL << 32U))
+      ->type_name("N");
+  command
+      .add_option("--video-frames", options.video_frames,
+                  "Pictures taken of a clip, evenly spread (default 32)")
+      ->check(whole_number_between(1, MediaOptions{}.max_frames))
       ->type_name("N");
 }
 

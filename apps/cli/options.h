@@ -16,7 +16,8 @@
 namespace nolens::cli {
 
 struct ModelOptions {
-  std::string model;  ///< empty = the bundled demonstration model
+  std::string model;   ///< empty = the bundled demonstration model
+  std::string mmproj;  ///< empty = the one beside a GGUF model
   int threads = 0;
   bool exact = false;
   bool verbose = false;
@@ -31,13 +32,13 @@ struct ContextOptions {
 };
 void add_context_options(CLI::App& command, ContextOptions& options);
 
-struct PictureOptions {
+struct MediaInputOptions {
   std::string alpha = "drop";
   std::int64_t max_pixels = ImageLimits{}.max_pixels;
-  [[nodiscard]] ImageLimits limits() const;
-  [[nodiscard]] AlphaMode alpha_mode() const;
+  std::int64_t video_frames = MediaOptions{}.video_frames;
+  [[nodiscard]] MediaOptions media() const;
 };
-void add_picture_options(CLI::App& command, PictureOptions& options);
+void add_media_options(CLI::App& command, MediaInputOptions& options);
 
 /// Values that are not given come from the model's generation_config.json.
 struct SamplingOptions {

@@ -58,6 +58,13 @@ void add_synth(CLI::App& app, Action& action) {
   command->add_option("--dtype", synthesize.dtype, "float32, float16 or bfloat16")
       ->check(CLI::IsMember({"float32", "float16", "bfloat16"}).description(""))
       ->type_name("TYPE");
+  command->add_option("--format", synthesize.format, "safetensors, or gguf as llama.cpp reads it")
+      ->check(CLI::IsMember({"safetensors", "gguf"}).description(""))
+      ->type_name("FORMAT");
+  command
+      ->add_option("--type", synthesize.type,
+                   "GGUF: type of the matrices: f32, f16, bf16, q8_0, q4_0, q4_1, q5_0 or q5_1")
+      ->type_name("TYPE");
   command->add_option("--seed", synthesize.seed, "Seed of the random weights")->type_name("N");
   command->add_option("-o,--out", options->out, "Directory to write; must be new or empty")
       ->type_name("DIR");

@@ -1,6 +1,8 @@
 #include "terminal.h"
 
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
@@ -82,6 +84,13 @@ std::string harmless(std::string_view text) {
     }
   }
   return result;
+}
+
+std::string with_decimals(double value, int decimals) {
+  std::array<char, 64> text{};
+  const auto result = std::to_chars(text.data(), text.data() + text.size(), value,
+                                    std::chars_format::fixed, decimals);
+  return result.ec == std::errc() ? std::string(text.data(), result.ptr) : "?";
 }
 
 void print(std::string_view text) {

@@ -25,6 +25,9 @@ struct OutputClosed {};
 /// file can steer the terminal. Each of them becomes U+FFFD.
 [[nodiscard]] std::string harmless(std::string_view text);
 
+/// 1.50 for (1.5, 2), whatever the locale.
+[[nodiscard]] std::string with_decimals(double value, int decimals);
+
 /// Writes to stdout at once; harmless() if it is a terminal.
 /// \throws OutputClosed, Error{kResource} when the disk is full.
 void print(std::string_view text);

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "nolens/error.h"
-#include "nolens/tokenizer.h"
+#include "nolens/model.h"
 
 #include "commands.h"
 #include "files.h"
@@ -45,7 +45,7 @@ std::string ids_text(const std::vector<TokenId>& ids) {
 }
 
 int run_tokenize(const TokenizeOptions& options) {
-  const Tokenizer tokenizer = Tokenizer::load(choose_model(options.model) / "tokenizer.json");
+  const Tokenizer tokenizer = load_tokenizer(choose_model(options.model));
   std::vector<TokenId> ids;
   std::string text;
   if (options.decode) {
@@ -82,8 +82,8 @@ void add_tokenize(CLI::App& app, Action& action) {
       ->add_option("arguments", options->arguments,
                    "The text; without it, stdin. With --decode, ids")
       ->type_name("TEXT");
-  command->add_option("-m,--model", options->model, "Hugging Face directory of the model")
-      ->type_name("DIR");
+  command->add_option("-m,--model", options->model, "Hugging Face directory or GGUF file of the model")
+      ->type_name("MODEL");
   command->add_flag("--parse-special", options->parse_special,
                     "Let strings such as <bos> become control tokens");
   command->add_flag("--decode", options->decode, "Turn ids into text instead");

@@ -23,7 +23,16 @@ struct ImagePart {
   std::string name;                   ///< for messages to the user
   std::int64_t max_soft_tokens = 0;   ///< 0 = the session's budget
 };
-using ContentPart = std::variant<TextPart, ImagePart>;
+struct AudioPart {
+  Audio audio;
+  std::string name;
+};
+struct VideoPart {
+  Video video;
+  std::string name;
+  std::int64_t max_soft_tokens = 0;   ///< of each frame; 0 = the model's for video
+};
+using ContentPart = std::variant<TextPart, ImagePart, AudioPart, VideoPart>;
 
 enum class Role : std::uint8_t { kSystem, kDeveloper, kUser, kAssistant, kTool };
 
@@ -47,7 +56,15 @@ struct Message {
   std::string name{};                    ///< tool only
 };
 
+/// How messages become a prompt and output becomes an answer. Model::chat_family() says which one a model
+/// was made for.
+enum class ChatFamily : std::uint8_t {
+  kGemma4,  ///< turns between <|turn> and <turn|>, with reasoning and tools
+  kGemma3,  ///< turns between <start_of_turn> and <end_of_turn>, text only
+};
+
 struct ChatOptions {
+  ChatFamily family = ChatFamily::kGemma4;
   bool enable_thinking = false;
   bool preserve_thinking = false;
   bool add_generation_prompt = true;
@@ -67,19 +84,28 @@ struct PromptImage {
   std::string name;
   std::int64_t max_soft_tokens = 0;
 };
-using PromptPart = std::variant<PromptText, PromptSpecial, PromptImage>;
+struct PromptAudio {
+  Audio audio;
+  std::string name;
+};
+struct PromptVideo {
+  Video video;
+  std::string name;
+  std::int64_t max_soft_tokens = 0;
+};
+using PromptPart = std::variant<PromptText, PromptSpecial, PromptImage, PromptAudio, PromptVideo>;
 using Prompt = std::vector<PromptPart>;
 
-/// Reads an OpenAI-style messages array. `{"type":"image","path":…}` parts are read relative to
-/// `base_directory`; data URLs are decoded; http(s) URLs are refused.
-/// \throws Error{kInput} naming the message and part.
+/// Reads an OpenAI-style messages array. Parts of type `image`, `audio` and `video` name a file by
+/// "path", relative to `base_directory`, or hold it as a data URL; a video may be a list of pictures,
+/// {"type": "video", "frames": [...], "fps": 2}. http(s) URLs are refused.
+/// \throws Error{kInput} naming the message and part; Error{kResource} beyond the limits.
 std::vector<Message> parse_messages(std::string_view json,
                                     const std::filesystem::path& base_directory,
-                                    const ImageLimits& limits = {},
-                                    AlphaMode alpha = AlphaMode::kDrop);
+                                    const MediaOptions& options = {});
 
-/// Renders messages with the canonical Gemma 4 template (docs/model.md, "Chat template").
-/// \throws Error{kInput} where the template raises.
+/// Renders messages with the canonical template of options.family (docs/model.md, "Chat template";
+/// docs/gemma3.md). \throws Error{kInput} where the template raises or would drop what was said.
 Prompt render_chat(const std::vector<Message>& messages, const ChatOptions& options);
 
 /// The prompt as the template's text, media as their placeholder tokens: for tests and people.
@@ -100,7 +126,8 @@ class OutputParser {
     std::string text;
     std::vector<ToolCall> tool_calls;  ///< complete calls only
   };
-  OutputParser();
+  /// Output of kGemma3 has one channel: all of it is the answer.
+  explicit OutputParser(ChatFamily family = ChatFamily::kGemma4);
   ~OutputParser();
   OutputParser(OutputParser&&) noexcept;
   OutputParser& operator=(OutputParser&&) noexcept;
@@ -114,6 +141,6 @@ class OutputParser {
   std::unique_ptr<Impl> impl_;
 };
 
-ParsedOutput parse_output(std::string_view text);
+ParsedOutput parse_output(std::string_view text, ChatFamily family = ChatFamily::kGemma4);
 
 }  // namespace nolens

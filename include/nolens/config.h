@@ -54,6 +54,12 @@ struct TextConfig {
   Activation hidden_activation = Activation::kGeluTanh;
   bool tie_word_embeddings = true;
   bool bidirectional_vision = true;  ///< use_bidirectional_attention == "vision"
+  /// Added to every stored RMSNorm weight: 1 where a file holds w and the model multiplies by 1 + w
+  /// (Gemma 3 as Hugging Face stores it; its GGUF files hold 1 + w already), otherwise 0.
+  float norm_weight_offset = 0.0F;
+  bool value_norm = true;        ///< V is normalised per head, without a weight
+  float attention_scale = 1.0F;  ///< multiplies q . k; Gemma 3: query_pre_attn_scalar^-1/2
+  bool layer_scalar = true;      ///< each layer stores a factor for the residual stream
 
   [[nodiscard]] const RopeParameters& rope(LayerType type) const noexcept {
     return type == LayerType::kSlidingAttention ? rope_sliding : rope_full;
@@ -61,6 +67,12 @@ struct TextConfig {
 };
 
 enum class PositionEmbedding : std::uint8_t { kNone, kLearned, kSinusoidal };
+/// Order of the values of one patch, as the weights were stored for it: (row, column, channel) in Hugging
+/// Face checkpoints, (channel, row, column) in GGUF files.
+enum class PatchOrder : std::uint8_t { kChannelsLast, kChannelsFirst };
+/// Layout of the learned position table, E = mm_embed_dim: [mm_posemb_size, 2, E] in Hugging Face
+/// checkpoints, [2, mm_posemb_size, E] in GGUF files.
+enum class PositionTable : std::uint8_t { kRowFirst, kAxisFirst };
 
 /// The patch embedder. The released model has every step; a variant leaves some out.
 struct VisionConfig {
@@ -75,6 +87,8 @@ struct VisionConfig {
   PositionEmbedding position_embedding = PositionEmbedding::kLearned;
   bool pos_norm = true;                  ///< LayerNorm after the positions are added
   bool embedding_projection = true;      ///< weightless RMSNorm, then mm_embed_dim -> hidden_size
+  PatchOrder patch_order = PatchOrder::kChannelsLast;
+  PositionTable position_table = PositionTable::kRowFirst;
 
   [[nodiscard]] std::int64_t model_patch_size() const noexcept {
     return patch_size * pooling_kernel_size;
@@ -92,11 +106,21 @@ struct ImageProcessorConfig {
   std::int64_t fixed_height = 0;
   std::int64_t fixed_width = 0;
   float rescale_factor = 1.0F / 255.0F;
+  /// Where do_normalize is set (mean 0, deviation 1) the reference divides pixels by 1 / rescale_factor instead
+  /// of multiplying them, which may differ in the last bit. 0 = it multiplies.
+  float rescale_divisor = 0.0F;
 };
 
-/// Raw audio frames. Read and validated; used once audio input is supported.
+/// How a clip becomes pictures (video_processor of processor_config.json).
+struct VideoProcessorConfig {
+  ImageProcessorConfig frame{.max_soft_tokens = 70, .rescale_divisor = 255.0F};
+  std::int64_t num_frames = 32;  ///< frames taken of a clip
+};
+
+/// Raw audio frames: each is one token.
 struct AudioConfig {
   std::int64_t audio_embed_dim = 640;  ///< samples per token at 16 kHz
+  std::int64_t audio_seq_length = 750;  ///< tokens of the longest sound the model was made for: 30 s
   float rms_norm_eps = 1e-6F;
 };
 
@@ -128,6 +152,7 @@ struct ModelConfig {
   std::optional<VisionConfig> vision;
   std::optional<AudioConfig> audio;
   ImageProcessorConfig image_processor;
+  VideoProcessorConfig video_processor;
   SpecialTokens tokens;
   GenerationConfig generation;
 };

@@ -31,9 +31,9 @@ enum class ErrorCode : std::uint8_t {
   return 1;
 }
 
-/// Every failure the library reports. The message is one sentence or two: it names the object (file,
-/// tensor, field, argument), what was expected, what was found, and the remedy where there is one.
-/// Bytes from files appear in it only after escape_for_message().
+/// Every failure the library reports but std::bad_alloc, which passes through. One sentence or two name
+/// the object (file, tensor, field, argument), what was expected, what was found, and the remedy where
+/// there is one. Bytes from files appear in it only after escape_for_message().
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,7 +23,7 @@ struct ImageLimits {
   std::int64_t max_total_bytes = std::int64_t{512} << 20;  ///< their decoded pixels together
 };
 
-/// A picture: 8-bit RGB, row-major, rows without padding. Owns its pixels.
+/// A picture: 8-bit RGB, row-major, rows without padding. Copies share the pixels, which never change.
 class Image {
  public:
   Image() = default;
@@ -41,12 +43,81 @@ class Image {
 
   [[nodiscard]] std::int64_t width() const noexcept { return width_; }
   [[nodiscard]] std::int64_t height() const noexcept { return height_; }
-  [[nodiscard]] std::span<const std::uint8_t> rgb() const noexcept { return rgb_; }  ///< [H, W, 3]
+  [[nodiscard]] std::span<const std::uint8_t> rgb() const noexcept {  ///< [H, W, 3]
+    return rgb_ == nullptr ? std::span<const std::uint8_t>() : std::span<const std::uint8_t>(*rgb_);
+  }
 
  private:
   std::int64_t width_ = 0;
   std::int64_t height_ = 0;
-  std::vector<std::uint8_t> rgb_;
+  std::shared_ptr<const std::vector<std::uint8_t>> rgb_;
 };
+
+/// Samples per second of every Audio.
+inline constexpr std::int64_t kAudioSampleRate = 16'000;
+
+/// A sound: one channel, kAudioSampleRate samples a second, finite. Full scale is [-1, 1]; lossy codings
+/// and float files may exceed it, nothing is clipped.
+struct Audio {
+  std::vector<float> samples;
+  [[nodiscard]] double seconds() const noexcept {
+    return static_cast<double>(samples.size()) / static_cast<double>(kAudioSampleRate);
+  }
+};
+
+/// A clip: some of its frames in order, all of one size. Sound is not part of it.
+struct VideoFrame {
+  Image image;
+  double seconds = 0.0;  ///< since the beginning of the clip
+};
+struct Video {
+  std::vector<VideoFrame> frames;
+  std::int64_t source_frames = 0;  ///< frames the clip had
+  double source_fps = 0.0;         ///< frames per second; 24 where the clip does not say
+};
+
+/// Limits of sound and clips; counted while decoding, never taken from a header.
+struct ClipLimits {
+  double max_audio_seconds = 3600.0;
+  double max_video_seconds = 3600.0;
+  std::int64_t max_video_frames = 1'000'000;  ///< frames in the clip
+  std::int64_t max_video_side = 8192;         ///< pixels
+  std::int64_t max_decoded_bytes = std::int64_t{512} << 20;  ///< of what comes back
+  double decode_seconds = 60.0;               ///< processor time, and twice that by the clock
+  /// Address space of the decoder, beyond its libraries and the file.
+  std::int64_t memory_bytes = std::int64_t{1} << 30;
+};
+
+/// Sound and clips are decoded by the program nolens-media, a process without rights: no files, no
+/// network, bounded time and memory. `program` empty = beside the running program, or where the
+/// environment variable NOLENS_MEDIA says.
+struct MediaOptions {
+  ImageLimits image{};
+  ClipLimits clip{};
+  AlphaMode alpha = AlphaMode::kDrop;
+  std::int64_t video_frames = 32;  ///< frames kept of a clip in a messages document
+  std::int64_t max_frames = 256;   ///< the most that a document may ask for, of one clip
+  std::filesystem::path program{};
+};
+
+/// What a file is, by its first bytes; the name's ending does not count.
+enum class MediaKind : std::uint8_t { kUnknown, kImage, kAudio, kVideo };
+/// `file` is the beginning of the file, 4 KiB are enough. A container that may hold either (MP4, WebM, MKV) is
+/// kVideo; decode_audio() takes those too. OGG and M4A are kAudio. GIF is kImage; decode_video() takes it too.
+[[nodiscard]] MediaKind sniff_media(std::span<const std::byte> file) noexcept;
+
+/// Decodes JPEG, PNG and WebP as Image::decode does, GIF (first frame) and BMP through nolens-media.
+Image decode_image(std::span<const std::byte> file, const std::string& name,
+                   const MediaOptions& options = {});
+/// Decodes WAV, FLAC, MP3, OGG, M4A or the sound of a clip; channels are averaged, any rate is resampled.
+/// `name` stands for the file in error messages. \throws Error{kInput} if it is no sound, empty, cut or
+/// corrupt, or holds values that are not finite; Error{kResource} beyond `options.clip`, or if
+/// nolens-media cannot be started.
+Audio decode_audio(std::span<const std::byte> file, const std::string& name,
+                   const MediaOptions& options = {});
+/// Decodes MP4, MKV, WebM or GIF. Of N frames those with index floor(i * N / max_frames) are kept, all if
+/// N <= max_frames; seconds = index / fps.   \throws as decode_audio()
+Video decode_video(std::span<const std::byte> file, const std::string& name, std::int64_t max_frames,
+                   const MediaOptions& options = {});
 
 }  // namespace nolens

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "nolens/chat.h"
 #include "nolens/config.h"
@@ -16,14 +18,25 @@ struct LoadOptions {
   int num_threads = 0;           ///< 0 = one per physical core
   bool exact = false;            ///< compute in float32 throughout
   bool allow_nonfinite = false;  ///< accept NaN and infinity in weights
+  /// GGUF models: the file with the embedders of pictures and sound. Empty = one with "mmproj" in its
+  /// name beside the model, if there is one.
+  std::filesystem::path mmproj{};
   LogSink log{};
   ProgressSink progress{};
+};
+
+/// Tensors of one number format.
+struct TensorTypeCount {
+  std::string dtype;  ///< such as "BF16" or "Q4_K"
+  std::int64_t tensors = 0;
+  std::int64_t bytes = 0;
 };
 
 /// Immutable after load(); shared between sessions and threads.
 class Model {
  public:
-  /// Loads a Hugging Face directory. Weights stay memory-mapped and are used in place.
+  /// Loads a Hugging Face directory, a GGUF file, or a directory with one GGUF language model. Weights
+  /// stay memory-mapped and are used in place.
   /// \throws Error{kModel} before any weight is used if a file cannot be right.
   static std::shared_ptr<const Model> load(const std::filesystem::path& path,
                                            const LoadOptions& options = {});
@@ -33,6 +46,13 @@ class Model {
 
   [[nodiscard]] const ModelConfig& config() const noexcept;
   [[nodiscard]] const Tokenizer& tokenizer() const noexcept;
+  /// For ChatOptions::family and OutputParser: told by the model's chat template, or by its control
+  /// tokens where it has none.
+  [[nodiscard]] ChatFamily chat_family() const noexcept;
+  /// What the files are, for people: "safetensors", "GGUF v3, Q4_K_M".
+  [[nodiscard]] const std::string& format() const noexcept;
+  /// How the weights are stored, the largest share first.
+  [[nodiscard]] std::vector<TensorTypeCount> tensor_types() const;
   [[nodiscard]] std::int64_t weights_bytes() const noexcept;
   [[nodiscard]] std::int64_t num_parameters() const noexcept;
   /// Instruction set in use, such as "avx512bf16".
@@ -46,6 +66,9 @@ class Model {
   explicit Model(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+/// The tokenizer of a model that Model::load() takes, without its weights. \throws Error{kModel}
+Tokenizer load_tokenizer(const std::filesystem::path& model);
 
 /// Bytes of keys and values a session with this context length holds when full.
 std::int64_t kv_cache_bytes(const ModelConfig& config, std::int64_t context_length, bool exact);

@@ -30,10 +30,28 @@ struct ImageReport {
   }
 };
 
+/// What became of one sound of a prompt.
+struct AudioReport {
+  double seconds = 0.0;
+  std::int64_t pieces = 1;  ///< a sound longer than the model was made for is cut at pauses
+  std::int64_t tokens = 0;
+};
+
+/// What became of one clip of a prompt.
+struct VideoReport {
+  std::int64_t source_frames = 0;
+  double source_fps = 0.0;
+  std::int64_t used_frames = 0;
+  std::int64_t used_width = 0, used_height = 0;  ///< pixels of each frame after scaling
+  std::int64_t tokens = 0;
+};
+
 struct AppendResult {
   std::vector<TokenId> ids;         ///< of the whole prompt, with placeholders
   std::int64_t cached_tokens = 0;   ///< leading ids that the session already held (set_context)
   std::vector<ImageReport> images;
+  std::vector<AudioReport> audios;
+  std::vector<VideoReport> videos;
   double preprocess_seconds = 0.0;
   double prefill_seconds = 0.0;
 };
@@ -86,6 +104,10 @@ class Session {
   explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+/// A sound in pieces no longer than the model was made for, cut at pauses; one piece if it is short.
+/// \throws Error{kInput} if the model takes no sound.
+std::vector<Audio> split_at_pauses(const Model& model, const Audio& audio);
 
 /// Ids of a prompt with media expanded, and what became of its pictures, without running the model.
 AppendResult layout_prompt(const Model& model, const Prompt& prompt, const SessionOptions& options);

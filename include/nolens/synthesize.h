@@ -19,11 +19,15 @@ struct SynthesizeOptions {
   std::int64_t vocab_size = 0;     ///< 0 = the preset's
   std::filesystem::path out{};       ///< directory; must not exist or be empty
   std::uint64_t seed = 0;
-  std::string dtype = "bfloat16";  ///< float32, float16, bfloat16
+  std::string dtype = "bfloat16";  ///< float32, float16, bfloat16: what the values are rounded to
+  std::string format = "safetensors";  ///< or "gguf"
+  /// GGUF only, of the matrices: f32, f16, bf16, q8_0, q4_0, q4_1, q5_0 or q5_1; "" = as dtype.
+  std::string type{};
   ProgressSink progress{};
 };
 
-/// Writes config, processor files, a byte-level tokenizer and safetensors.
+/// Writes config, processor files, a byte-level tokenizer and safetensors; or, for GGUF, the language model
+/// and a projector file. Both hold the same values for the same seed.
 /// \throws Error{kUsage, kResource}
 void synthesize_model(const SynthesizeOptions& options);
 

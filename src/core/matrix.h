@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "core/dtype.h"
+#include "core/weight_scales.h"
 
 namespace nolens {
 
@@ -57,6 +58,7 @@ struct WeightMatrix {
   DType dtype = DType::kF32;
   std::int64_t rows = 0;
   std::int64_t cols = 0;
+  const WeightScales* scales = nullptr;  ///< of NF4, FP4 and INT8; outlives the view
 
   [[nodiscard]] bool empty() const noexcept { return data == nullptr; }
   [[nodiscard]] std::int64_t bytes_per_row() const noexcept { return row_bytes(dtype, cols); }

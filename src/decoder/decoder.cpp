@@ -1,6 +1,8 @@
 // The forward pass.
 #include "decoder/decoder.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 #include "decoder/rope_table.h"
 
@@ -10,9 +12,6 @@ namespace {
 
 constexpr std::span<const float> kNoWeight{};
 constexpr std::span<const float> kNoBias{};
-
-/// The reference applies no 1/sqrt(head_dim): Q and K are normalised per head instead.
-constexpr float kAttentionScale = 1.0F;
 
 }  // namespace
 
@@ -84,7 +83,11 @@ void Decoder::attention_block(std::size_t layer, Matrix x) {
   }
   // Where K and V share a projection, V is its raw output: before k_norm and before the rotation.
   const ConstMatrix raw_v = shape.attention_k_eq_v ? k : v;
-  kernels_.rms_norm_heads(raw_v, kv_heads, kNoWeight, eps, v);
+  if (config_.value_norm) {
+    kernels_.rms_norm_heads(raw_v, kv_heads, kNoWeight, eps, v);
+  } else if (shape.attention_k_eq_v) {
+    std::copy_n(k.data, k.rows * k.cols, v.data);
+  }
   kernels_.rms_norm_heads(q, heads, w.q_norm, eps, q);
   kernels_.rms_norm_heads(k, kv_heads, w.k_norm, eps, k);
   kernels_.rope(cos, sin, heads, q);
@@ -97,7 +100,7 @@ void Decoder::attention_block(std::size_t layer, Matrix x) {
                       .num_attention_heads = heads,
                       .num_key_value_heads = kv_heads,
                       .head_dim = shape.head_dim,
-                      .scale = kAttentionScale},
+                      .scale = config_.attention_scale},
                      attended);
   kernels_.linear(attended, w.o_proj, kNoBias, activations_.branch);
   kernels_.rms_norm(activations_.branch, w.post_attention_layernorm, eps, activations_.branch);
@@ -105,7 +108,7 @@ void Decoder::attention_block(std::size_t layer, Matrix x) {
 }
 
 /// x += post_feedforward_layernorm(down(act(gate(h)) * up(h))), h = pre_feedforward_layernorm(x);
-/// then x *= layer_scalar.  x [T, D]
+/// then x *= layer_scalar where the model has one.  x [T, D]
 void Decoder::mlp_block(std::size_t layer, Matrix x) {
   const LayerWeights& w = weights_.layers[layer];
   const float eps = config_.rms_norm_eps;
@@ -117,13 +120,16 @@ void Decoder::mlp_block(std::size_t layer, Matrix x) {
   kernels_.linear(act.gate, w.down_proj, kNoBias, act.branch);
   kernels_.rms_norm(act.branch, w.post_feedforward_layernorm, eps, act.branch);
   kernels_.add(act.branch, x);
-  kernels_.scale(w.layer_scalar, x);
+  if (config_.layer_scalar) {
+    kernels_.scale(w.layer_scalar, x);
+  }
 }
 
 void Decoder::forward(std::span<const StepSequence> sequences, Matrix x,
-                      const LayerObserver& observer) {
+                      const LayerObserver& observer, LayerRange layers) {
   prepare(sequences, x.rows);
-  for (std::size_t layer = 0; layer < config_.layers.size(); ++layer) {
+  const std::size_t end = std::min(layers.end, config_.layers.size());
+  for (std::size_t layer = layers.begin; layer < end; ++layer) {
     slices_.clear();
     std::int64_t first_row = 0;
     for (const StepSequence& sequence : sequences) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -27,6 +28,12 @@ struct StepSequence {
 /// Sees the residual stream after each layer, x [T, D]; for comparisons with the reference.
 using LayerObserver = std::function<void(std::size_t layer, ConstMatrix x)>;
 
+/// Layers begin … end - 1; an end beyond the last layer means all that follow.
+struct LayerRange {
+  std::size_t begin = 0;
+  std::size_t end = std::numeric_limits<std::size_t>::max();
+};
+
 /// The decoder-only transformer. Not thread-safe: one step at a time.
 class Decoder {
  public:
@@ -35,8 +42,9 @@ class Decoder {
 
   /// Runs all layers on x [T, D] in place; rows are those of `sequences` in order. Keys and values are
   /// stored in the caches, whose end() advances. Equations: docs/model.md.
+  /// With fewer layers x is the residual stream before the first of them, and the caches hold only theirs.
   void forward(std::span<const StepSequence> sequences, Matrix x,
-               const LayerObserver& observer = {});
+               const LayerObserver& observer = {}, LayerRange layers = {});
 
   /// Final norm of x [T, D] in place, then logits [T, V] with the final soft cap.
   void lm_head(Matrix x, Matrix logits);

@@ -7,17 +7,33 @@
 
 namespace nolens {
 
+namespace {
+
+/// A norm weight as the decoder multiplies it; the sum is rounded to float32 as in the reference.
+std::vector<float> norm_values(const TensorStore& store, const std::string& name, float offset) {
+  std::vector<float> values = float_values(store, name);
+  for (float& value : values) {
+    value += offset;
+  }
+  return values;
+}
+
+}  // namespace
+
 DecoderWeights decoder_weights(const ModelConfig& config, const TensorStore& store) {
   const std::string root = "model.language_model.";
+  const float offset = config.text.norm_weight_offset;
   DecoderWeights weights;
   weights.embed_tokens = weight_matrix(store, root + "embed_tokens.weight");
   weights.lm_head = config.text.tie_word_embeddings ? weights.embed_tokens
                                                     : weight_matrix(store, "lm_head.weight");
-  weights.norm = float_values(store, root + "norm.weight");
+  weights.norm = norm_values(store, root + "norm.weight", offset);
   weights.layers.reserve(config.text.layers.size());
   for (std::size_t i = 0; i < config.text.layers.size(); ++i) {
     const std::string layer = root + "layers." + std::to_string(i) + ".";
-    const auto norm = [&](const char* name) { return float_values(store, layer + name + ".weight"); };
+    const auto norm = [&](const char* name) {
+      return norm_values(store, layer + name + ".weight", offset);
+    };
     const auto proj = [&](const char* name) { return weight_matrix(store, layer + name + ".weight"); };
     LayerWeights& w = weights.layers.emplace_back();
     w.input_layernorm = norm("input_layernorm");
@@ -35,7 +51,9 @@ DecoderWeights decoder_weights(const ModelConfig& config, const TensorStore& sto
     w.gate_proj = proj("mlp.gate_proj");
     w.up_proj = proj("mlp.up_proj");
     w.down_proj = proj("mlp.down_proj");
-    w.layer_scalar = float_values(store, layer + "layer_scalar").at(0);
+    if (config.text.layer_scalar) {
+      w.layer_scalar = float_values(store, layer + "layer_scalar").at(0);
+    }
   }
   return weights;
 }

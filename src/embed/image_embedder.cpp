@@ -69,15 +69,19 @@ void ImageEmbedder::add_positions(const PatchGrid& grid, Matrix u) {
   const Matrix x_rows{rows.data(), grid.num_patches(), width};
   const Matrix y_rows{rows.data() + grid.num_patches() * width, grid.num_patches(), width};
   if (config_.position_embedding == PositionEmbedding::kLearned) {
-    // As a table of [2 * mm_posemb_size, E]: row 2p is axis x at p, row 2p + 1 is axis y at p.
+    // As a table of [2 * mm_posemb_size, E], where position p of an axis is row
+    // axis * axis_stride + p * position_stride.
+    const bool axis_first = config_.position_table == PositionTable::kAxisFirst;
+    const std::int64_t axis_stride = axis_first ? config_.mm_posemb_size : 1;
+    const std::int64_t position_stride = axis_first ? 1 : 2;
     const WeightMatrix table{weights_.pos_embedding.data, weights_.pos_embedding.dtype,
-                             2 * weights_.pos_embedding.rows, width};
+                             2 * config_.mm_posemb_size, width};
     std::vector<TokenId> x_ids;
     std::vector<TokenId> y_ids;
     for (std::int64_t y = 0; y < grid.grid_height; ++y) {
       for (std::int64_t x = 0; x < grid.grid_width; ++x) {
-        x_ids.push_back(static_cast<TokenId>(2 * x));
-        y_ids.push_back(static_cast<TokenId>(2 * y + 1));
+        x_ids.push_back(static_cast<TokenId>(x * position_stride));
+        y_ids.push_back(static_cast<TokenId>(axis_stride + y * position_stride));
       }
     }
     kernels_.embed_rows(x_ids, table, 1.0F, x_rows);

@@ -28,7 +28,7 @@ struct ImageEmbedderWeights {
   WeightMatrix patch_dense;                             ///< [E, patch_values]
   std::vector<float> patch_dense_bias;                  ///< [E]
   std::vector<float> patch_ln2_weight, patch_ln2_bias;  ///< [E]
-  WeightMatrix pos_embedding;                           ///< [mm_posemb_size, 2 * E]: x row, then y row
+  WeightMatrix pos_embedding;                           ///< [.., E] in the order of position_table
   std::vector<float> pos_norm_weight, pos_norm_bias;    ///< [E]
   WeightMatrix embedding_projection;                    ///< [D, E]
 };

@@ -106,8 +106,13 @@ void Context::ensure_logits() {
 void Context::truncate(std::int64_t length) {
   cache_.rewind(std::min(length, cache_.end()));
   ids_.resize(static_cast<std::size_t>(length));
-  while (!media_.empty() && media_.back().block.end > length) {
-    NOLENS_CHECK(media_.back().block.begin >= length);
+  while (!media_.empty() && media_.back().end > length) {
+    MediaSpan& span = media_.back();
+    if (span.begin < length && !span.is_block()) {
+      span.end = length;  // the rest of a sound is forgotten
+      break;
+    }
+    NOLENS_CHECK(span.begin >= length);
     media_.pop_back();
   }
   has_logits_ = false;
@@ -121,20 +126,19 @@ std::int64_t Context::common_prefix(const TokenSequence& sequence) const {
                               sequence.ids[static_cast<std::size_t>(common)]) {
     ++common;
   }
-  // Equal placeholders may stand for different pictures, and a block counts as a whole only.
+  // Equal placeholders may stand for different media, which count as a whole only.
   for (std::size_t i = 0; i < std::max(media_.size(), sequence.media.size()); ++i) {
     const bool same = i < media_.size() && i < sequence.media.size() &&
-                      media_[i].block.begin == sequence.media[i].block.begin &&
-                      media_[i].block.end == sequence.media[i].block.end &&
+                      media_[i].begin == sequence.media[i].begin &&
+                      media_[i].end == sequence.media[i].end &&
                       media_[i].content_hash == sequence.media[i].content_hash &&
-                      media_[i].report.source_width == sequence.media[i].report.source_width &&
-                      media_[i].block.end <= common;
+                      media_[i].end <= common;
     if (!same) {
       if (i < media_.size()) {
-        common = std::min(common, media_[i].block.begin);
+        common = std::min(common, media_[i].begin);
       }
       if (i < sequence.media.size()) {
-        common = std::min(common, sequence.media[i].block.begin);
+        common = std::min(common, sequence.media[i].begin);
       }
       break;
     }
@@ -142,16 +146,18 @@ std::int64_t Context::common_prefix(const TokenSequence& sequence) const {
   return common;
 }
 
-double Context::compute(const AppendOptions& options) {
+double Context::compute(const AppendOptions& options, const StepObserver& observer) {
   const std::int64_t begin = cache_.end();
   std::vector<VisionBlock> blocks;
   for (const MediaSpan& span : media_) {
-    blocks.push_back(span.block);
+    if (span.is_block()) {
+      blocks.push_back({span.begin, span.end});
+    }
   }
   double preprocess_seconds = 0.0;
   try {
     for (const Chunk& chunk : plan_chunks(begin, length(), options_.prefill_chunk, blocks)) {
-      preprocess_seconds += compute_chunk(chunk.begin, chunk.end, blocks, options);
+      preprocess_seconds += compute_chunk(chunk.begin, chunk.end, blocks, options, observer);
       if (options.progress) {
         options.progress(static_cast<double>(chunk.end - begin) /
                          static_cast<double>(length() - begin));
@@ -171,28 +177,43 @@ double Context::compute(const AppendOptions& options) {
 
 /// Fills x [T, D] with scaled token embeddings and, at placeholders, soft tokens.
 double Context::embed_rows(std::int64_t begin, std::int64_t end, Matrix x) {
-  const ModelConfig& config = model_->config();
-  Runtime& runtime = *model().runtime;
-  runtime.token_embedder->embed(
+  model().runtime->token_embedder->embed(
       std::span(ids_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
       x);
   double preprocess_seconds = 0.0;
-  for (MediaSpan& span : media_) {
-    if (span.block.begin < begin || span.block.begin >= end) {
+  for (const MediaSpan& span : media_) {
+    const std::int64_t first = std::max(begin, span.begin);
+    const std::int64_t last = std::min(end, span.end);
+    if (first >= last) {
       continue;
     }
-    const auto start = std::chrono::steady_clock::now();
-    const PatchGrid grid = image_to_patches(span.image, *config.vision, config.image_processor,
-                                            span.budget, span.name);
-    preprocess_seconds += seconds_since(start);
-    NOLENS_CHECK(grid.num_patches() == span.block.end - span.block.begin);
-    runtime.image_embedder->embed(grid, x.row_range(span.block.begin - begin, span.block.end - begin));
+    const Matrix rows = x.row_range(first - begin, last - begin);
+    if (const auto* picture = std::get_if<ImageMedia>(&span.content)) {
+      preprocess_seconds += embed_picture(*picture, span.name, rows);
+    } else {
+      model().runtime->audio_embedder->embed(std::get<AudioMedia>(span.content).samples,
+                                             first - span.begin, rows);
+    }
   }
   return preprocess_seconds;
 }
 
+/// rows [patches, D]. Returns the seconds spent on scaling and cutting.
+double Context::embed_picture(const ImageMedia& picture, const std::string& name, Matrix rows) {
+  const ModelConfig& config = model_->config();
+  const auto start = std::chrono::steady_clock::now();
+  const PatchGrid grid =
+      image_to_patches(picture.image, *config.vision, processor_for(config, picture.is_frame),
+                       picture.budget, name);
+  const double seconds = seconds_since(start);
+  NOLENS_CHECK(grid.num_patches() == rows.rows);
+  model().runtime->image_embedder->embed(grid, rows);
+  return seconds;
+}
+
 double Context::compute_chunk(std::int64_t begin, std::int64_t end,
-                              std::span<const VisionBlock> blocks, const AppendOptions& options) {
+                              std::span<const VisionBlock> blocks, const AppendOptions& options,
+                              const StepObserver& observer) {
   const std::lock_guard lock(model().runtime->mutex);
   const std::int64_t rows = end - begin;
   const std::int64_t hidden_size = model_->config().text.hidden_size;
@@ -203,14 +224,21 @@ double Context::compute_chunk(std::int64_t begin, std::int64_t end,
   const Matrix x{x_.data(), rows, hidden_size};
   const double preprocess_seconds = embed_rows(begin, end, x);
   const StepSequence sequence{&cache_, rows, blocks, options_.mask_rule};
-  model().runtime->decoder->forward({&sequence, 1}, x);
-  project_rows(begin, x, end == length(), options);
+  if (observer.on_embeddings) {
+    observer.on_embeddings(begin, x);
+  }
+  LayerObserver on_layer;
+  if (observer.on_layer) {
+    on_layer = [&](std::size_t layer, ConstMatrix state) { observer.on_layer(layer, begin, state); };
+  }
+  model().runtime->decoder->forward({&sequence, 1}, x, on_layer);
+  project_rows(begin, x, end == length(), options, observer);
   return preprocess_seconds;
 }
 
 /// Logits of every row if they are wanted, otherwise of the prompt's last row only.
 void Context::project_rows(std::int64_t begin, Matrix x, bool last_chunk,
-                           const AppendOptions& options) {
+                           const AppendOptions& options, const StepObserver& observer) {
   Decoder& decoder = *model().runtime->decoder;
   const std::int64_t vocab_size = logits_.size();
   if (options.on_logits) {
@@ -221,6 +249,9 @@ void Context::project_rows(std::int64_t begin, Matrix x, bool last_chunk,
       const std::int64_t count = std::min(kLogitRows, rows - first);
       const Matrix out{logits.data(), count, vocab_size};
       decoder.lm_head(x.row_range(first, first + count), out);
+      if (observer.on_final_norm) {
+        observer.on_final_norm(begin + first, x.row_range(first, first + count));
+      }
       for (std::int64_t i = 0; i < count; ++i) {
         options.on_logits(begin + first + i, {out.row(i), static_cast<std::size_t>(vocab_size)});
       }
@@ -231,6 +262,9 @@ void Context::project_rows(std::int64_t begin, Matrix x, bool last_chunk,
   }
   const Matrix last = x.row_range(x.rows - 1, x.rows);
   decoder.lm_head(last, {logits_.data(), 1, vocab_size});
+  if (observer.on_final_norm) {
+    observer.on_final_norm(begin + x.rows - 1, last);
+  }
   std::memcpy(hidden_.data(), last.data, hidden_.span().size_bytes());
   if (!std::all_of(logits_.span().begin(), logits_.span().end(),
                    [](float value) { return std::isfinite(value); })) {

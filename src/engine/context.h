@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +15,15 @@
 #include "nolens/session.h"
 
 namespace nolens {
+
+/// Sees what a step computes, for comparisons with the reference. Each may be empty. `begin` is the
+/// position of the first row.
+struct StepObserver {
+  std::function<void(std::int64_t begin, ConstMatrix x)> on_embeddings{};  ///< x [T, D]
+  std::function<void(std::size_t layer, std::int64_t begin, ConstMatrix x)> on_layer{};
+  /// Rows whose logits are computed.
+  std::function<void(std::int64_t begin, ConstMatrix x)> on_final_norm{};
+};
 
 /// Ids, media spans, keys and values of one conversation. `ids` may be ahead of the cache by the tokens
 /// that still wait to be computed.
@@ -37,10 +47,11 @@ class Context {
   void check_room(std::int64_t count) const;
   /// Adds tokens without computing them.
   void extend(TokenSequence sequence);
+  void extend_by(TokenId id) { ids_.push_back(id); }
   /// Computes everything that waits. Afterwards logits() and hidden_state() belong to the last position.
   /// Returns the seconds spent on preparing pictures. On error everything that waited still waits; where
   /// the keys before it are gone, the context is empty.
-  double compute(const AppendOptions& options);
+  double compute(const AppendOptions& options, const StepObserver& observer = {});
   /// Computes what waits, and the last position again if its logits were dropped.
   void ensure_logits();
   /// Length of the longest beginning shared with `sequence`, which starts at position 0.
@@ -52,9 +63,11 @@ class Context {
 
  private:
   double compute_chunk(std::int64_t begin, std::int64_t end, std::span<const VisionBlock> blocks,
-                       const AppendOptions& options);
+                       const AppendOptions& options, const StepObserver& observer);
   double embed_rows(std::int64_t begin, std::int64_t end, Matrix x);
-  void project_rows(std::int64_t begin, Matrix x, bool last_chunk, const AppendOptions& options);
+  double embed_picture(const ImageMedia& picture, const std::string& name, Matrix rows);
+  void project_rows(std::int64_t begin, Matrix x, bool last_chunk, const AppendOptions& options,
+                    const StepObserver& observer);
 
   std::shared_ptr<const Model> model_;
   SessionOptions options_;

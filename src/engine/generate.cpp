@@ -63,7 +63,7 @@ GenerateResult Session::generate(const GenerateOptions& options, const TokenCall
       event.logprob = Sampler::logprob(logits, id);
       event.top_logprobs = Sampler::top_logprobs(logits, options.top_logprobs);
     }
-    context.extend({{id}, {}});
+    context.extend_by(id);
     if (end) {
       break;
     }

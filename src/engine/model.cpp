@@ -4,27 +4,18 @@
 #include <algorithm>
 #include <string>
 
+#include "engine/chat_choice.h"
 #include "engine/model_impl.h"
-#include "formats/config_reader.h"
+#include "engine/model_source.h"
 #include "formats/finite_check.h"
 #include "formats/tensor_specs.h"
-#include "platform/mapped_file.h"
-#include "prompt/template_family.h"
 
 namespace nolens {
 
 namespace {
 
-constexpr std::size_t kMaxTemplateBytes = 4U << 20U;
-
 /// Rows of the largest prefill step that kv_cache_bytes() assumes: SessionOptions' default.
 constexpr std::int64_t kDefaultPrefillChunk = 512;
-
-void warn(const LogSink& log, const std::string& message) {
-  if (log) {
-    log(LogLevel::kWarning, message);
-  }
-}
 
 /// Every id the config names must stand for something in the tokenizer.
 void check_special_tokens(const ModelConfig& config, const Tokenizer& tokenizer) {
@@ -49,11 +40,11 @@ void check_special_tokens(const ModelConfig& config, const Tokenizer& tokenizer)
   }
 }
 
-/// The config's end tokens and those with which this template family ends a turn, whatever the
+/// The config's end tokens and those with which the template families end a turn, whatever the
 /// generation config of a re-upload says.
 std::vector<TokenId> stop_tokens(const ModelConfig& config, const Tokenizer& tokenizer) {
   std::vector<TokenId> stops = config.tokens.eos;
-  for (const char* token : {"<turn|>", "<|tool_response>"}) {
+  for (const char* token : {"<turn|>", "<|tool_response>", "<end_of_turn>"}) {
     const TokenId id = tokenizer.find(token);
     if (id >= 0 && id < config.text.vocab_size) {
       stops.push_back(id);
@@ -80,25 +71,9 @@ std::vector<bool> hidden_tokens(const ModelConfig& config, const Tokenizer& toke
 
 SourceDtype source_dtype(const TensorView& tensor) {
   switch (tensor.dtype) {
-    case DType::kBf16: return SourceDtype::kBfloat16;
+    case DType::kF32: return SourceDtype::kFloat32;
     case DType::kF16: return SourceDtype::kFloat16;
-    case DType::kF32:
-    case DType::kQ8_0: break;
-  }
-  return SourceDtype::kFloat32;
-}
-
-void check_template(const std::filesystem::path& directory, const LogSink& log) {
-  const std::filesystem::path file = directory / "chat_template.jinja";
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) {
-    return;
-  }
-  const std::string text = read_file(file, kMaxTemplateBytes, ErrorCode::kModel);
-  if (chat_template_family(text) == TemplateFamily::kUnknown) {
-    warn(log, file.string() +
-                  ": this chat template is not one nolens knows; messages are rendered with the "
-                  "Gemma 4 template, so answers may be worse than they could be");
+    default: return SourceDtype::kBfloat16;  // quantised from bfloat16 weights, as all releases are
   }
 }
 
@@ -109,13 +84,14 @@ Model::~Model() = default;
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
                                          const LoadOptions& options) {
-  ModelConfig config = read_model_config(path, options.log);
-  TensorStore store = TensorStore::open_directory(path);
-  check_tensors(config, store, options.log);
-  auto impl = std::make_unique<Impl>(std::move(config), Tokenizer::load(path / "tokenizer.json"),
-                                     std::move(store));
+  ModelSource source = open_model_source(find_model_files(path, options.mmproj), options.log);
+  check_tensors(source.config, source.store, options.log);
+  auto impl = std::make_unique<Impl>(std::move(source.config), std::move(source.tokenizer),
+                                     std::move(source.store));
+  impl->format = std::move(source.format);
   check_special_tokens(impl->config, impl->tokenizer);
-  check_template(path, options.log);
+  impl->chat_family =
+      choose_chat_family(source.chat_template, impl->tokenizer, options.log);
 
   auto runtime = std::make_unique<Runtime>(options.num_threads);
   if (!options.allow_nonfinite) {
@@ -140,6 +116,10 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
     runtime->image_embedder = std::make_unique<ImageEmbedder>(
         *impl->config.vision, impl->image_weights, *runtime->kernels);
   }
+  if (impl->config.audio.has_value()) {
+    runtime->audio_embedder = std::make_unique<AudioEmbedder>(
+        *impl->config.audio, audio_projection(impl->store), *runtime->kernels);
+  }
   impl->runtime = std::move(runtime);
   return std::shared_ptr<const Model>(new Model(std::move(impl)));
 }
@@ -148,7 +128,27 @@ const ModelConfig& Model::config() const noexcept { return impl_->config; }
 const Tokenizer& Model::tokenizer() const noexcept { return impl_->tokenizer; }
 std::int64_t Model::weights_bytes() const noexcept { return impl_->store.total_bytes(); }
 const char* Model::kernels_name() const noexcept { return impl_->runtime->kernels->name(); }
+ChatFamily Model::chat_family() const noexcept { return impl_->chat_family; }
 int Model::num_threads() const noexcept { return impl_->runtime->pool.num_threads(); }
+
+const std::string& Model::format() const noexcept { return impl_->format; }
+
+std::vector<TensorTypeCount> Model::tensor_types() const {
+  std::vector<TensorTypeCount> counts;
+  for (const TensorView& tensor : impl_->store.tensors()) {
+    const std::string_view name = dtype_name(tensor.dtype);
+    auto entry = std::find_if(counts.begin(), counts.end(),
+                              [&](const TensorTypeCount& count) { return count.dtype == name; });
+    if (entry == counts.end()) {
+      entry = counts.insert(counts.end(), {std::string(name), 0, 0});
+    }
+    ++entry->tensors;
+    entry->bytes += tensor.bytes;
+  }
+  std::sort(counts.begin(), counts.end(),
+            [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  return counts;
+}
 
 std::int64_t Model::num_parameters() const noexcept {
   std::int64_t total = 0;

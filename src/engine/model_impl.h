@@ -3,10 +3,12 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "decoder/decoder.h"
 #include "decoder/decoder_weights.h"
+#include "embed/audio_embedder.h"
 #include "embed/image_embedder.h"
 #include "embed/token_embedder.h"
 #include "formats/tensor_store.h"
@@ -23,14 +25,17 @@ struct Runtime {
   std::unique_ptr<Kernels> kernels;
   std::unique_ptr<Decoder> decoder;
   std::unique_ptr<TokenEmbedder> token_embedder;
-  std::unique_ptr<ImageEmbedder> image_embedder;  ///< null if the model takes text only
+  std::unique_ptr<ImageEmbedder> image_embedder;  ///< null if the model takes no pictures
+  std::unique_ptr<AudioEmbedder> audio_embedder;  ///< null if the model takes no sound
 
   explicit Runtime(int num_threads) : pool(num_threads) {}
 };
 
 struct Model::Impl {
   ModelConfig config;
+  std::string format;  ///< of the files
   bool exact = false;
+  ChatFamily chat_family = ChatFamily::kGemma4;
   Tokenizer tokenizer;
   TensorStore store;
   DecoderWeights weights;

@@ -1,26 +1,29 @@
-// Placeholder expansion: one begin marker, one placeholder per soft token, one end marker.
+// Placeholder expansion. One placeholder per soft token stands between a begin and an end marker:
+//
+//   picture   <|image> <|image|>… <image|>
+//   sound     <|audio> <|audio|>… <audio|>
+//   clip      00:00 <|image> <|video|>… <image|> 00:01 <|image> …     minutes and seconds of each frame
 #include "engine/prompt_layout.h"
 
-#include <type_traits>
-#include <variant>
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <utility>
+
+#include "engine/content_hash.h"
+#include "preprocess/audio_to_frames.h"
 
 namespace nolens {
 
 namespace {
 
-/// FNV-1a over the size and the pixels.
-std::uint64_t content_hash(const Image& image) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  const auto mix = [&](std::uint64_t value) {
-    hash ^= value;
-    hash *= 0x100000001b3ULL;
+/// MM:SS, as the reference processor writes the time of a frame.
+std::string time_stamp(double seconds) {
+  const auto whole = static_cast<std::int64_t>(seconds);
+  const auto two_digits = [](std::int64_t value) {
+    return (value < 10 ? "0" : "") + std::to_string(value);
   };
-  mix(static_cast<std::uint64_t>(image.width()));
-  mix(static_cast<std::uint64_t>(image.height()));
-  for (const std::uint8_t value : image.rgb()) {
-    mix(value);
-  }
-  return hash;
+  return two_digits(whole / 60) + ":" + two_digits(whole % 60);
 }
 
 class Layout {
@@ -40,48 +43,62 @@ class Layout {
     if (id < 0 || id >= config_.text.vocab_size) {
       throw Error(ErrorCode::kModel, "tokenizer: the chat template needs the token '" + part.token +
                                          "', which the tokenizer does not have; use the "
-                                         "tokenizer.json that belongs to the model");
+                                         "tokenizer that belongs to the model");
     }
     sequence_.ids.push_back(id);
   }
 
   void add(const PromptImage& part) {
-    flush_text();
-    if (!config_.vision.has_value() || config_.tokens.image < 0) {
-      throw Error(ErrorCode::kInput, "picture '" + part.name + "': the model '" + config_.name +
-                                         "' takes text only; choose a model with vision");
+    const std::string what = "picture '" + part.name + "'";
+    require(config_.vision.has_value() && config_.tokens.image >= 0, what, "pictures");
+    const std::int64_t budget = part.max_soft_tokens != 0 ? part.max_soft_tokens : image_tokens_;
+    sequence_.images.push_back(add_picture({part.image, budget, false}, part.name, what));
+  }
+
+  void add(const PromptAudio& part) {
+    const std::string what = "sound '" + part.name + "'";
+    require(config_.audio.has_value() && config_.tokens.audio >= 0, what, "sound");
+    const std::vector<float>& samples = part.audio.samples;
+    check_samples(samples, what);
+    const std::int64_t frame_size = config_.audio->audio_embed_dim;
+    const std::vector<std::int64_t> cuts =
+        pause_cuts(samples, config_.audio->audio_seq_length * frame_size, frame_size);
+    AudioReport report{.seconds = part.audio.seconds(),
+                       .pieces = static_cast<std::int64_t>(cuts.size()),
+                       .tokens = 0};
+    std::int64_t begin = 0;
+    for (const std::int64_t end : cuts) {
+      AudioMedia piece{{samples.begin() + begin, samples.begin() + end}};
+      const std::int64_t tokens = num_audio_frames(end - begin, frame_size);
+      const std::uint64_t hash = content_hash(piece.samples);
+      push_media(std::move(piece), hash, tokens,
+                 {config_.tokens.boa, config_.tokens.audio, config_.tokens.eoa}, part.name);
+      report.tokens += tokens;
+      begin = end;
     }
-    const VisionConfig& vision = *config_.vision;
-    MediaSpan span;
-    span.budget = part.max_soft_tokens != 0 ? part.max_soft_tokens : image_tokens_;
-    const ImageSize source{part.image.height(), part.image.width()};
-    const ImageSize used =
-        processed_size(source, vision, config_.image_processor, span.budget, part.name);
-    const std::int64_t rows = used.height / vision.model_patch_size();
-    const std::int64_t columns = used.width / vision.model_patch_size();
-    if (vision.position_embedding == PositionEmbedding::kLearned &&
-        (rows > vision.mm_posemb_size || columns > vision.mm_posemb_size)) {
-      throw Error(ErrorCode::kInput,
-                  "picture '" + part.name + "': its shape gives " + std::to_string(columns) + " x " +
-                      std::to_string(rows) + " patches, but the model knows positions up to " +
-                      std::to_string(vision.mm_posemb_size) +
-                      " on each axis; crop the picture or lower --image-tokens");
+    sequence_.audios.push_back(report);
+  }
+
+  void add(const PromptVideo& part) {
+    const std::string what = "clip '" + part.name + "'";
+    require(config_.vision.has_value() && config_.tokens.video >= 0, what, "video");
+    if (part.video.frames.empty()) {
+      throw Error(ErrorCode::kInput, what + ": has no frames; at least one is needed");
     }
-    push_marker(config_.tokens.boi);
-    const std::int64_t begin = next_position();
-    sequence_.ids.insert(sequence_.ids.end(), static_cast<std::size_t>(rows * columns),
-                         config_.tokens.image);
-    span.block = {begin, next_position()};
-    push_marker(config_.tokens.eoi);
-    span.image = part.image;
-    span.name = part.name;
-    span.content_hash = content_hash(part.image);
-    span.report = {.source_width = source.width,
-                   .source_height = source.height,
-                   .used_width = used.width,
-                   .used_height = used.height,
-                   .tokens = rows * columns};
-    sequence_.media.push_back(std::move(span));
+    VideoReport report;
+    report.source_frames = part.video.source_frames;
+    report.source_fps = part.video.source_fps;
+    for (const VideoFrame& frame : part.video.frames) {
+      text_ += (report.used_frames == 0 ? "" : " ") + time_stamp(frame.seconds) + " ";
+      const ImageReport picture =
+          add_picture({frame.image, part.max_soft_tokens, true}, part.name,
+                      what + ", frame " + std::to_string(report.used_frames));
+      report.used_width = picture.used_width;
+      report.used_height = picture.used_height;
+      report.tokens += picture.tokens;
+      ++report.used_frames;
+    }
+    sequence_.videos.push_back(report);
   }
 
   TokenSequence finish() {
@@ -90,6 +107,69 @@ class Layout {
   }
 
  private:
+  struct Markers {
+    TokenId begin, placeholder, end;
+  };
+
+  void require(bool takes_it, const std::string& what, const char* kind) const {
+    if (!takes_it) {
+      throw Error(ErrorCode::kInput, what + ": the model '" + config_.name + "' takes no " + kind +
+                                         "; choose a model that does");
+    }
+  }
+
+  static void check_samples(std::span<const float> samples, const std::string& what) {
+    if (samples.empty()) {
+      throw Error(ErrorCode::kInput, what + ": has no samples; at least one is needed");
+    }
+    const auto bad = std::find_if(samples.begin(), samples.end(),
+                                  [](float sample) { return !std::isfinite(sample); });
+    if (bad != samples.end()) {
+      throw Error(ErrorCode::kInput, what + ": sample " +
+                                         std::to_string(std::distance(samples.begin(), bad)) +
+                                         " is not finite; repair the recording");
+    }
+  }
+
+  /// A picture or a frame: markers, placeholders, and the span they stand for.
+  ImageReport add_picture(const ImageMedia& picture, const std::string& name,
+                          const std::string& what) {
+    const VisionConfig& vision = *config_.vision;
+    const ImageSize source{picture.image.height(), picture.image.width()};
+    const ImageSize used =
+        processed_size(source, vision, processor_for(config_, picture.is_frame), picture.budget,
+                       name);
+    const std::int64_t rows = used.height / vision.model_patch_size();
+    const std::int64_t columns = used.width / vision.model_patch_size();
+    if (vision.position_embedding == PositionEmbedding::kLearned &&
+        (rows > vision.mm_posemb_size || columns > vision.mm_posemb_size)) {
+      throw Error(ErrorCode::kInput,
+                  what + ": its shape gives " + std::to_string(columns) + " x " +
+                      std::to_string(rows) + " patches, but the model knows positions up to " +
+                      std::to_string(vision.mm_posemb_size) +
+                      " on each axis; crop the picture or lower --image-tokens");
+    }
+    const TokenId placeholder = picture.is_frame ? config_.tokens.video : config_.tokens.image;
+    push_media(picture, content_hash(picture.image, picture.budget), rows * columns,
+               {config_.tokens.boi, placeholder, config_.tokens.eoi}, name);
+    return {.source_width = source.width,
+            .source_height = source.height,
+            .used_width = used.width,
+            .used_height = used.height,
+            .tokens = rows * columns};
+  }
+
+  void push_media(std::variant<ImageMedia, AudioMedia> content, std::uint64_t hash,
+                  std::int64_t tokens, const Markers& markers, const std::string& name) {
+    flush_text();
+    push_marker(markers.begin);
+    const std::int64_t begin = next_position();
+    sequence_.ids.insert(sequence_.ids.end(), static_cast<std::size_t>(tokens),
+                         markers.placeholder);
+    sequence_.media.push_back({begin, next_position(), std::move(content), name, hash});
+    push_marker(markers.end);
+  }
+
   [[nodiscard]] std::int64_t next_position() const {
     return first_position_ + static_cast<std::int64_t>(sequence_.ids.size());
   }
@@ -110,7 +190,7 @@ class Layout {
                                            std::to_string(sequence_.ids[i]) +
                                            ", but the model has only " +
                                            std::to_string(config_.text.vocab_size) +
-                                           " embeddings; use the model's own tokenizer.json");
+                                           " embeddings; use the model's own tokenizer");
       }
     }
     text_.clear();

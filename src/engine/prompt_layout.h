@@ -1,8 +1,9 @@
-// Prompt -> token ids with placeholders, and which picture each run of placeholders stands for.
+// Prompt -> token ids with placeholders, and what each run of placeholders stands for.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "decoder/visibility.h"
@@ -11,22 +12,47 @@
 
 namespace nolens {
 
-/// A picture and the placeholder positions its soft tokens replace.
+/// A picture, or a frame of a clip.
+struct ImageMedia {
+  Image image;
+  std::int64_t budget = 0;  ///< soft tokens; 0 = the processor's
+  bool is_frame = false;    ///< of a clip
+};
+
+/// How the model wants such a picture.
+[[nodiscard]] inline const ImageProcessorConfig& processor_for(const ModelConfig& config,
+                                                               bool is_frame) noexcept {
+  return is_frame ? config.video_processor.frame : config.image_processor;
+}
+
+/// A sound, or a piece of one.
+struct AudioMedia {
+  std::vector<float> samples;
+};
+
+/// A run of placeholders and what replaces them.
 struct MediaSpan {
-  VisionBlock block;              ///< absolute positions; as long as the picture has patches
-  Image image;                    ///< released once its keys and values are computed
+  std::int64_t begin = 0;  ///< absolute positions [begin, end): one per patch or frame of samples
+  std::int64_t end = 0;
+  std::variant<ImageMedia, AudioMedia> content;
   std::string name;
-  std::int64_t budget = 0;        ///< 0 = the processor's
-  std::uint64_t content_hash = 0; ///< of pixels and sizes
-  ImageReport report;
+  std::uint64_t content_hash = 0;  ///< of what it holds and its size
+
+  /// Pictures see themselves in both directions and are computed in one step; sound is causal.
+  [[nodiscard]] bool is_block() const noexcept {
+    return std::holds_alternative<ImageMedia>(content);
+  }
 };
 
 struct TokenSequence {
   std::vector<TokenId> ids;
   std::vector<MediaSpan> media;
+  std::vector<ImageReport> images;
+  std::vector<AudioReport> audios;
+  std::vector<VideoReport> videos;
 };
 
-/// Positions start at `first_position`. \throws Error{kInput} if the model takes no pictures or cannot
+/// Positions start at `first_position`. \throws Error{kInput} if the model takes no such media or cannot
 /// take one of these; Error{kModel} if the tokenizer lacks a control token the prompt needs.
 TokenSequence lay_out_prompt(const ModelConfig& config, const Tokenizer& tokenizer,
                              const Prompt& prompt, std::int64_t image_tokens,

@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "engine/context.h"
 #include "engine/session_impl.h"
+#include "preprocess/audio_to_frames.h"
 
 namespace nolens {
 
@@ -15,9 +16,9 @@ namespace {
 AppendResult describe(const TokenSequence& sequence) {
   AppendResult result;
   result.ids = sequence.ids;
-  for (const MediaSpan& span : sequence.media) {
-    result.images.push_back(span.report);
-  }
+  result.images = sequence.images;
+  result.audios = sequence.audios;
+  result.videos = sequence.videos;
   return result;
 }
 
@@ -70,12 +71,12 @@ AppendResult Session::set_context(const Prompt& prompt, const AppendOptions& opt
                                           context.options().image_tokens, 0);
   require_tokens(sequence.ids.size());
   AppendResult result = describe(sequence);
-  // One token at least is computed again, for its logits; never a part of a vision block.
+  // One token at least is computed again, for its logits; media count as a whole.
   std::int64_t keep = std::min(context.common_prefix(sequence),
                                static_cast<std::int64_t>(sequence.ids.size()) - 1);
   for (const MediaSpan& span : sequence.media) {
-    if (span.block.begin < keep && keep < span.block.end) {
-      keep = span.block.begin;
+    if (span.begin < keep && keep < span.end) {
+      keep = span.begin;
     }
   }
   if (static_cast<std::int64_t>(sequence.ids.size()) > context.context_length()) {
@@ -85,7 +86,7 @@ AppendResult Session::set_context(const Prompt& prompt, const AppendOptions& opt
   keep = context.length();
   result.cached_tokens = keep;
   sequence.ids.erase(sequence.ids.begin(), sequence.ids.begin() + keep);
-  std::erase_if(sequence.media, [&](const MediaSpan& span) { return span.block.end <= keep; });
+  std::erase_if(sequence.media, [&](const MediaSpan& span) { return span.end <= keep; });
   run(context, std::move(sequence), options, result);
   return result;
 }
@@ -101,12 +102,13 @@ AppendResult Session::append_ids(std::span<const TokenId> ids, const AppendOptio
     if (id == config.tokens.image || id == config.tokens.audio || id == config.tokens.video) {
       throw Error(ErrorCode::kInput, "token id " + std::to_string(id) +
                                          " is a media placeholder, which plain ids cannot fill; "
-                                         "give the picture in a message");
+                                         "give the media in a message");
     }
   }
   require_tokens(ids.size());
   context.check_room(static_cast<std::int64_t>(ids.size()));
-  TokenSequence sequence{{ids.begin(), ids.end()}, {}};
+  TokenSequence sequence;
+  sequence.ids.assign(ids.begin(), ids.end());
   AppendResult result = describe(sequence);
   run(context, std::move(sequence), options, result);
   return result;
@@ -134,6 +136,23 @@ void Session::rewind(std::int64_t position) {
 
 Session Session::fork() const {
   return Session(std::make_unique<Impl>(impl_->context.clone()));
+}
+
+std::vector<Audio> split_at_pauses(const Model& model, const Audio& audio) {
+  const ModelConfig& config = model.config();
+  if (!config.audio.has_value()) {
+    throw Error(ErrorCode::kInput,
+                "the model '" + config.name + "' takes no sound; choose a model that does");
+  }
+  const std::int64_t frame_size = config.audio->audio_embed_dim;
+  std::vector<Audio> pieces;
+  std::int64_t begin = 0;
+  for (const std::int64_t end :
+       pause_cuts(audio.samples, config.audio->audio_seq_length * frame_size, frame_size)) {
+    pieces.push_back({{audio.samples.begin() + begin, audio.samples.begin() + end}});
+    begin = end;
+  }
+  return pieces;
 }
 
 AppendResult layout_prompt(const Model& model, const Prompt& prompt,

@@ -8,6 +8,7 @@
 namespace nolens {
 namespace {
 
+constexpr std::int64_t kMaxFrames = 4096;
 constexpr std::int64_t kBicubic = 3;  // PIL's number, which "resample" holds
 constexpr std::int64_t kSampleRate = 16'000;
 
@@ -112,21 +113,22 @@ AudioConfig read_audio_config(const JsonFields& fields) {
   return audio;
 }
 
-ImageProcessorConfig read_image_processor(const JsonFields& processor, const VisionConfig& vision,
-                                          std::int64_t default_soft_tokens) {
-  if (const auto extractor = processor.object("feature_extractor"); extractor) {
-    require_integer(*extractor, "sampling_rate", kSampleRate, "audio is read at 16 kHz");
-  }
-  const JsonFields image = processor.object("image_processor").value_or(processor);
+namespace {
+
+ImageProcessorConfig read_picture_processor(const JsonFields& image, const VisionConfig& vision,
+                                            const ImageProcessorConfig& defaults) {
   require_integer(image, "patch_size", vision.patch_size, "vision_config says so");
   require_integer(image, "pooling_kernel_size", vision.pooling_kernel_size,
                   "vision_config says so");
   require_integer(image, "resample", kBicubic, "only bicubic resizing is supported");
   require_boolean(image, "do_rescale", true, "pixels are always scaled by rescale_factor");
   require_identity_normalisation(image);
-  ImageProcessorConfig config;
-  config.max_soft_tokens = image.integer("max_soft_tokens").value_or(default_soft_tokens);
-  config.rescale_factor = static_cast<float>(image.number("rescale_factor").value_or(1.0 / 255.0));
+  ImageProcessorConfig config = defaults;
+  config.max_soft_tokens = image.integer("max_soft_tokens").value_or(defaults.max_soft_tokens);
+  const double factor = image.number("rescale_factor").value_or(1.0 / 255.0);
+  config.rescale_factor = static_cast<float>(factor);
+  const bool normalises = image.boolean("do_normalize").value_or(defaults.rescale_divisor != 0.0F);
+  config.rescale_divisor = normalises ? static_cast<float>(1.0 / factor) : 0.0F;
   if (image.boolean("do_resize_to_fixed").value_or(false)) {
     const auto size = image.object("size");
     if (!size || !size->has("height") || !size->has("width")) {
@@ -136,6 +138,36 @@ ImageProcessorConfig read_image_processor(const JsonFields& processor, const Vis
     config.fixed_width = *size->integer("width");
   } else {
     require_boolean(image, "do_resize", true, "pictures are always resized");
+  }
+  return config;
+}
+
+}  // namespace
+
+ImageProcessorConfig read_image_processor(const JsonFields& processor, const VisionConfig& vision,
+                                          std::int64_t default_soft_tokens) {
+  if (const auto extractor = processor.object("feature_extractor"); extractor) {
+    require_integer(*extractor, "sampling_rate", kSampleRate, "audio is read at 16 kHz");
+  }
+  return read_picture_processor(processor.object("image_processor").value_or(processor), vision,
+                                {.max_soft_tokens = default_soft_tokens});
+}
+
+VideoProcessorConfig read_video_processor(const JsonFields& processor, const VisionConfig& vision,
+                                          const ImageProcessorConfig& image) {
+  VideoProcessorConfig config;
+  const ImageProcessorConfig defaults = config.frame;
+  const auto video = processor.object("video_processor");
+  if (!video) {
+    config.frame = image;  // of the same model, so with its factor and size
+    config.frame.max_soft_tokens = defaults.max_soft_tokens;
+    config.frame.rescale_divisor = 1.0F / image.rescale_factor;
+    return config;
+  }
+  config.frame = read_picture_processor(*video, vision, defaults);
+  config.num_frames = video->integer("num_frames").value_or(config.num_frames);
+  if (config.num_frames < 1 || config.num_frames > kMaxFrames) {
+    video->fail_value("num_frames", "1 to " + std::to_string(kMaxFrames));
   }
   return config;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "nolens/config.h"
 #include "nolens/log.h"
@@ -18,12 +19,23 @@ inline constexpr std::int64_t kMaxHeadsWidth = 131'072;  ///< num_attention_head
 inline constexpr std::int64_t kMaxVocabSize = 4'194'304;
 inline constexpr std::int64_t kMaxContext = std::int64_t{1} << 31;
 
+/// The decoder of the Gemma 4 Unified family (config_text.cpp).
 TextConfig read_text_config(const JsonFields& fields, const LogSink& log);
+/// The decoder of the Gemma 3 family (config_gemma3.cpp).
+TextConfig read_gemma3_text_config(const JsonFields& fields);
+/// "layer_types", or every `pattern`-th layer full if there is none; pattern >= 1.
+std::vector<LayerType> read_layer_types(const JsonFields& fields, std::int64_t num_layers,
+                                        std::int64_t pattern);
+/// "hidden_activation", or "hidden_act" where only that is written.
+Activation read_activation(const JsonFields& fields);
 VisionConfig read_vision_config(const JsonFields& fields);
 AudioConfig read_audio_config(const JsonFields& fields);
 /// `processor` is a processor_config.json (with "image_processor") or a preprocessor_config.json.
 ImageProcessorConfig read_image_processor(const JsonFields& processor, const VisionConfig& vision,
                                           std::int64_t default_soft_tokens);
+/// Without a "video_processor" frames are scaled as pictures are.
+VideoProcessorConfig read_video_processor(const JsonFields& processor, const VisionConfig& vision,
+                                          const ImageProcessorConfig& image);
 GenerationConfig read_generation_config(const JsonFields& fields);
 
 /// Casts a token id. \throws Error{kModel} naming the field if it is no 32-bit id or negative.

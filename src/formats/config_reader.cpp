@@ -21,8 +21,36 @@ namespace nolens {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = 4U << 20U;
-constexpr std::string_view kMultimodal = "gemma4_unified";
-constexpr std::string_view kTextOnly = "gemma4_unified_text";
+
+/// How the documents of a family of models are written.
+struct Dialect {
+  std::string_view whole;  ///< model_type of a model that holds its decoder as text_config
+  std::string_view text;   ///< model_type of the decoder, alone or inside
+  TextConfig (*read_text)(const JsonFields&, const LogSink&);
+  bool reads_media;  ///< false: other inputs go through an encoder, which is not supported
+};
+constexpr std::array<Dialect, 2> kDialects{{
+    {"gemma4_unified", "gemma4_unified_text", read_text_config, true},
+    {"gemma3", "gemma3_text",
+     [](const JsonFields& fields, const LogSink&) { return read_gemma3_text_config(fields); }, false},
+}};
+
+/// \throws Error{kModel} if no dialect has this model_type
+const Dialect& dialect_of(const JsonFields& root, const std::string& model_type) {
+  const auto found = std::find_if(kDialects.begin(), kDialects.end(), [&](const Dialect& dialect) {
+    return model_type == dialect.whole || model_type == dialect.text;
+  });
+  if (found == kDialects.end()) {
+    std::string supported;
+    for (const Dialect& dialect : kDialects) {
+      supported += (supported.empty() ? "" : ", ") + std::string(dialect.whole) + ", " +
+                   std::string(dialect.text);
+    }
+    root.fail("model_type", "is '" + escape_for_message(model_type) +
+                                "', which is not supported; supported: " + supported);
+  }
+  return *found;
+}
 
 std::optional<SourceDtype> read_dtype(const JsonFields& fields) {
   const char* key = fields.has("dtype") ? "dtype" : "torch_dtype";
@@ -88,10 +116,21 @@ void read_media_ids(const JsonFields& root, std::int64_t vocab_size, SpecialToke
 
 /// Fields of every model type that would make the weights mean something else.
 void refuse_unsupported(const JsonFields& root) {
-  if (root.has("quantization_config")) {
-    root.fail("quantization_config",
-              "is set; checkpoints quantised by another tool are not read; use the original "
-              "bfloat16 model");
+  const auto quantization = root.object("quantization_config");
+  if (!quantization) {
+    return;
+  }
+  // Which weights are quantised, and how, stands beside each of them (bitsandbytes.h). Documents older
+  // than quant_method have only bitsandbytes' switches.
+  const bool has_switch = quantization->boolean("load_in_4bit").value_or(false) ||
+                          quantization->boolean("load_in_8bit").value_or(false);
+  const std::string method =
+      quantization->text("quant_method").value_or(has_switch ? "bitsandbytes" : "");
+  if (method != "bitsandbytes") {
+    quantization->fail("quant_method",
+                       "is '" + escape_for_message(method, 40) +
+                           "'; models quantised with it are not read; use one quantised with "
+                           "bitsandbytes, a GGUF file or the original bfloat16 model");
   }
 }
 
@@ -116,21 +155,17 @@ Parsed parse(const Json& config_json, const Json& generation, const Json& proces
   ModelConfig& config = result.config;
   config.name = name;
   config.model_type = root.text("model_type").value_or("");
-  const bool is_text_only = config.model_type == kTextOnly;
-  if (!is_text_only && config.model_type != kMultimodal) {
-    root.fail("model_type", "is '" + escape_for_message(config.model_type) +
-                                "', which is not supported; supported: " +
-                                std::string(kMultimodal) + ", " + std::string(kTextOnly));
-  }
+  const Dialect& dialect = dialect_of(root, config.model_type);
+  const bool is_text_only = config.model_type == dialect.text;
   refuse_unsupported(root);
   const auto text = is_text_only ? root : root.object("text_config");
   if (!text) {
     root.fail_value("text_config", "an object");
   }
-  if (text->has("model_type") && text->text("model_type") != kTextOnly) {
-    text->fail_value("model_type", "\"" + std::string(kTextOnly) + "\"");
+  if (text->has("model_type") && text->text("model_type") != dialect.text) {
+    text->fail_value("model_type", "\"" + std::string(dialect.text) + "\"");
   }
-  config.text = read_text_config(*text, log);
+  config.text = dialect.read_text(*text, log);
   config.text.tie_word_embeddings = read_tie_word_embeddings(root, *text);
   auto dtype = read_dtype(root);
   if (!dtype) {
@@ -139,19 +174,22 @@ Parsed parse(const Json& config_json, const Json& generation, const Json& proces
   result.has_dtype = dtype.has_value();
   config.source_dtype = dtype.value_or(SourceDtype::kFloat32);
   read_text_ids(root, *text, config.text.vocab_size, config.tokens);
-  if (!is_text_only) {
+  if (!is_text_only && dialect.reads_media) {
     read_media_ids(root, config.text.vocab_size, config.tokens);
+    const Json none = Json::object();
+    const JsonFields processor_fields(processor.is_null() ? none : processor, name,
+                                      "processor_config");
     if (const auto audio = root.object("audio_config"); audio) {
       config.audio = read_audio_config(*audio);
+      config.audio->audio_seq_length =
+          processor_fields.integer("audio_seq_length").value_or(config.audio->audio_seq_length);
     }
     if (const auto vision = root.object("vision_config"); vision) {
       config.vision = read_vision_config(*vision);
       const std::int64_t budget =
           vision->integer("num_soft_tokens").value_or(config.image_processor.max_soft_tokens);
-      const Json none = Json::object();
-      config.image_processor = read_image_processor(
-          JsonFields(processor.is_null() ? none : processor, name, "processor_config"),
-          *config.vision, budget);
+      config.image_processor = read_image_processor(processor_fields, *config.vision, budget);
+      config.video_processor = read_video_processor(processor_fields, *config.vision, config.image_processor);
     }
   }
   if (!generation.is_null()) {

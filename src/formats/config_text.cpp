@@ -53,34 +53,10 @@ void refuse_unsupported(const JsonFields& fields) {
   }
 }
 
-std::vector<LayerType> read_layer_types(const JsonFields& fields, std::int64_t num_layers,
-                                        const LogSink& log) {
-  std::vector<LayerType> types;
-  if (const Json* list = fields.find("layer_types"); list != nullptr) {
-    if (!list->is_array() || static_cast<std::int64_t>(list->size()) != num_layers) {
-      fields.fail("layer_types", "must be a list of " + std::to_string(num_layers) +
-                                     " entries, one per layer (num_hidden_layers)");
-    }
-    for (const Json& entry : *list) {
-      const auto* type = entry.get_ptr<const std::string*>();
-      if (type != nullptr && *type == "sliding_attention") {
-        types.push_back(LayerType::kSlidingAttention);
-      } else if (type != nullptr && *type == "full_attention") {
-        types.push_back(LayerType::kFullAttention);
-      } else {
-        fields.fail(
-            "layer_types",
-            "entry " + std::to_string(types.size()) +
-                " must be \"sliding_attention\" or \"full_attention\", found " +
-                escape_for_message(entry.dump(-1, ' ', true, Json::error_handler_t::replace), 60));
-      }
-    }
-  } else {
-    for (std::int64_t i = 0; i < num_layers; ++i) {
-      types.push_back((i + 1) % kDefaultPattern != 0 ? LayerType::kSlidingAttention
-                                                     : LayerType::kFullAttention);
-    }
-  }
+/// The last layer always attends to everything, whatever the file says.
+std::vector<LayerType> layer_types_with_full_end(const JsonFields& fields, std::int64_t num_layers,
+                                                 const LogSink& log) {
+  std::vector<LayerType> types = read_layer_types(fields, num_layers, kDefaultPattern);
   if (types.back() != LayerType::kFullAttention) {
     types.back() = LayerType::kFullAttention;
     if (log) {
@@ -136,7 +112,7 @@ std::vector<LayerConfig> read_layers(const JsonFields& fields, std::int64_t num_
           ? common.num_key_value_heads
           : fields.integer("num_global_key_value_heads").value_or(common.num_key_value_heads);
   std::vector<LayerConfig> layers;
-  for (const LayerType type : read_layer_types(fields, num_layers, log)) {
+  for (const LayerType type : layer_types_with_full_end(fields, num_layers, log)) {
     LayerConfig layer = common;
     layer.type = type;
     if (type == LayerType::kFullAttention) {
@@ -188,20 +164,6 @@ void read_ropes(const JsonFields& fields, TextConfig& text) {
   read_for(LayerType::kFullAttention, "full_attention", text.rope_full);
 }
 
-Activation read_activation(const JsonFields& fields) {
-  const char* key = fields.has("hidden_activation") || !fields.has("hidden_act")
-                        ? "hidden_activation"
-                        : "hidden_act";
-  const std::string name = fields.text(key).value_or("gelu_pytorch_tanh");
-  if (name == "gelu_pytorch_tanh") {
-    return Activation::kGeluTanh;
-  }
-  if (name != "silu") {
-    fields.fail_value(key, "\"gelu_pytorch_tanh\" or \"silu\"");
-  }
-  return Activation::kSilu;
-}
-
 bool read_bidirectional_vision(const JsonFields& fields) {
   constexpr const char* kKey = "use_bidirectional_attention";
   const bool is_present = fields.members().contains(kKey);
@@ -215,6 +177,52 @@ bool read_bidirectional_vision(const JsonFields& fields) {
 }
 
 }  // namespace
+
+std::vector<LayerType> read_layer_types(const JsonFields& fields, std::int64_t num_layers,
+                                        std::int64_t pattern) {
+  std::vector<LayerType> types;
+  const Json* list = fields.find("layer_types");
+  if (list == nullptr) {
+    for (std::int64_t i = 0; i < num_layers; ++i) {
+      types.push_back((i + 1) % pattern != 0 ? LayerType::kSlidingAttention
+                                             : LayerType::kFullAttention);
+    }
+    return types;
+  }
+  if (!list->is_array() || static_cast<std::int64_t>(list->size()) != num_layers) {
+    fields.fail("layer_types", "must be a list of " + std::to_string(num_layers) +
+                                   " entries, one per layer (num_hidden_layers)");
+  }
+  for (const Json& entry : *list) {
+    const auto* type = entry.get_ptr<const std::string*>();
+    if (type != nullptr && *type == "sliding_attention") {
+      types.push_back(LayerType::kSlidingAttention);
+    } else if (type != nullptr && *type == "full_attention") {
+      types.push_back(LayerType::kFullAttention);
+    } else {
+      fields.fail(
+          "layer_types",
+          "entry " + std::to_string(types.size()) +
+              " must be \"sliding_attention\" or \"full_attention\", found " +
+              escape_for_message(entry.dump(-1, ' ', true, Json::error_handler_t::replace), 60));
+    }
+  }
+  return types;
+}
+
+Activation read_activation(const JsonFields& fields) {
+  const char* key = fields.has("hidden_activation") || !fields.has("hidden_act")
+                        ? "hidden_activation"
+                        : "hidden_act";
+  const std::string name = fields.text(key).value_or("gelu_pytorch_tanh");
+  if (name == "gelu_pytorch_tanh") {
+    return Activation::kGeluTanh;
+  }
+  if (name != "silu") {
+    fields.fail_value(key, "\"gelu_pytorch_tanh\" or \"silu\"");
+  }
+  return Activation::kSilu;
+}
 
 TextConfig read_text_config(const JsonFields& fields, const LogSink& log) {
   refuse_unsupported(fields);

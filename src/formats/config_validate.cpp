@@ -48,6 +48,7 @@ class Validator {
     if (config_.audio) {
       check(IntegerRange{"audio_config.audio_embed_dim", config_.audio->audio_embed_dim, 1,
                          kMaxWidth});
+      check(IntegerRange{"audio_seq_length", config_.audio->audio_seq_length, 2, kMaxContext});
       check(RealRange{"audio_config.rms_norm_eps", config_.audio->rms_norm_eps, 1e-30, 1.0});
     }
     check_generation();
@@ -91,6 +92,8 @@ class Validator {
              RealRange{"text_config.rms_norm_eps", text.rms_norm_eps, 1e-30, 1.0},
              RealRange{"text_config.final_logit_softcapping", text.final_logit_softcapping, 0.0,
                        1e6},
+             RealRange{"text_config.query_pre_attn_scalar^-1/2", text.attention_scale, 1e-6, 1e3},
+             RealRange{"text_config.norm_weight_offset", text.norm_weight_offset, 0.0, 1.0},
          }) {
       check(range);
     }
@@ -160,11 +163,11 @@ class Validator {
            "is missing or outside the vocabulary, although the model takes "
            "pictures");
     }
-    check_image_processor(vision);
+    check_image_processor(vision, config_.image_processor);
+    check_image_processor(vision, config_.video_processor.frame);
   }
 
-  void check_image_processor(const VisionConfig& vision) const {
-    const ImageProcessorConfig& image = config_.image_processor;
+  void check_image_processor(const VisionConfig& vision, const ImageProcessorConfig& image) const {
     check(
         IntegerRange{"processor_config.max_soft_tokens", image.max_soft_tokens, 1, kMaxSoftTokens});
     check(RealRange{"processor_config.rescale_factor", image.rescale_factor, 1e-9, 1.0});

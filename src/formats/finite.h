@@ -8,8 +8,9 @@
 
 namespace nolens {
 
-/// Row-major index of the first element that is NaN or infinite; for Q8_0, the first element of the
-/// block with such a scale. One pass over the bit patterns at memory speed, on the calling thread.
+/// Row-major index of the first element that is NaN or infinite; of a quantised tensor, the first
+/// element of the block or row with such a scale. One pass over the bit patterns at memory speed,
+/// on the calling thread.
 std::optional<std::int64_t> find_nonfinite(const TensorView& tensor) noexcept;
 
 /// \throws Error{kModel} naming file, tensor, element and value if find_nonfinite() finds one.

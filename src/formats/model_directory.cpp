@@ -84,7 +84,8 @@ void check_is_directory(const fs::path& directory) {
   if (status.type() != fs::file_type::directory) {
     throw Error(ErrorCode::kModel,
                 "model " + quoted_path(directory) +
-                    " is a file; name the folder that holds config.json and model.safetensors");
+                    " is a file; name a .gguf file, or the folder that holds config.json and "
+                    "model.safetensors");
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/checked_math.h"
 #include "core/escape.h"
+#include "formats/file_kind.h"
 #include "formats/json.h"
 
 namespace nolens {
@@ -248,25 +249,6 @@ class HeaderEvents final : public JsonEvents {
   std::unordered_set<std::string> names_;
 };
 
-/// Files people mistake for safetensors. \return what to say, empty if nothing fits.
-std::string_view known_impostor(std::string_view head) {
-  if (head.starts_with("PK\x03\x04") || head.starts_with("\x80\x02") ||
-      head.starts_with("\x80\x04")) {
-    return "this is a PyTorch pickle or ZIP archive; pickle is never read; convert it to "
-           "safetensors";
-  }
-  if (head.starts_with("version ")) {
-    return "this is a Git LFS pointer, not the weights; run 'git lfs pull' in the model's folder";
-  }
-  if (head.starts_with("GGUF")) {
-    return "this is a GGUF file, not safetensors";
-  }
-  if (head.starts_with("<!DOCTYP") || head.starts_with("<html") || head.starts_with("<?xml")) {
-    return "this is a web page, not the weights; download the file again";
-  }
-  return {};
-}
-
 std::int64_t read_header_length(std::span<const std::byte> file, const std::string& name) {
   const auto size = static_cast<std::int64_t>(file.size());
   if (size < kPrefixBytes) {
@@ -274,8 +256,10 @@ std::int64_t read_header_length(std::span<const std::byte> file, const std::stri
                                        " bytes, at least 8 are needed; download it again");
   }
   const auto* text = reinterpret_cast<const char*>(file.data());
-  const auto impostor =
-      known_impostor({text, static_cast<std::size_t>(std::min<std::int64_t>(size, 16))});
+  const std::string_view head(text, static_cast<std::size_t>(std::min<std::int64_t>(size, 16)));
+  const std::string_view impostor = head.starts_with("GGUF")
+                                        ? "this is a GGUF file, not safetensors"
+                                        : known_impostor(head);
   if (!impostor.empty()) {
     throw Error(ErrorCode::kModel, name + ": " + std::string(impostor));
   }

@@ -20,9 +20,11 @@ constexpr std::size_t kDataAlignment = 64;
 constexpr std::size_t kPrefixBytes = 8;
 
 std::int64_t bytes_of(const TensorSpec& spec) {
-  if (spec.dtype == DType::kQ8_0) {
+  if (!is_plain(spec.dtype)) {
     throw Error(ErrorCode::kUsage, "tensor '" + escape_for_message(spec.name) +
-                                       "': safetensors has no Q8_0; use F32, F16 or BF16");
+                                       "': safetensors has no " +
+                                       std::string(dtype_name(spec.dtype)) +
+                                       "; use F32, F16 or BF16");
   }
   std::optional<std::int64_t> bytes = row_bytes(spec.dtype, 1);
   for (const std::int64_t size : spec.shape) {

@@ -12,6 +12,8 @@
 #include "core/aligned_buffer.h"
 #include "core/escape.h"
 #include "formats/config_parts.h"
+#include "formats/gguf/gguf_synthesize.h"
+#include "formats/output_directory.h"
 #include "formats/presets.h"
 #include "formats/safetensors_writer.h"
 #include "formats/synthetic_tokenizer.h"
@@ -115,57 +117,6 @@ Json make_documents(const SynthesizeOptions& options) {
   config["dtype"] = options.dtype;
   return documents;
 }
-
-/// Makes the output directory; removes what was written in it unless keep() is called.
-class OutputDirectory {
- public:
-  explicit OutputDirectory(fs::path path) : path_(std::move(path)) {
-    std::error_code error;
-    const fs::file_status status = fs::status(path_, error);
-    if (fs::exists(status) && !fs::is_directory(status)) {
-      throw Error(ErrorCode::kUsage, quoted_path(path_) + " is a file; name a new directory");
-    }
-    if (fs::is_directory(status) && !fs::is_empty(path_, error)) {
-      throw Error(ErrorCode::kUsage,
-                  quoted_path(path_) + " is not empty; name a new directory, or empty it");
-    }
-    if (!fs::is_directory(status)) {
-      is_new_ = fs::create_directory(path_, error);
-      if (!is_new_) {
-        throw Error(ErrorCode::kUsage,
-                    "cannot make the directory " + quoted_path(path_) + ": " + error.message());
-      }
-    }
-  }
-  ~OutputDirectory() {
-    if (is_kept_) {
-      return;
-    }
-    std::error_code ignored;
-    for (const std::string& name : files_) {
-      fs::remove(path_ / name, ignored);
-    }
-    if (is_new_) {
-      fs::remove(path_, ignored);
-    }
-  }
-  OutputDirectory(const OutputDirectory&) = delete;
-  OutputDirectory& operator=(const OutputDirectory&) = delete;
-
-  /// Path of a file that is about to be written.
-  fs::path add(const std::string& name) {
-    files_.push_back(name);
-    return path_ / name;
-  }
-  void keep() noexcept { is_kept_ = true; }
-  [[nodiscard]] const fs::path& path() const noexcept { return path_; }
-
- private:
-  fs::path path_;
-  std::vector<std::string> files_;
-  bool is_new_ = false;
-  bool is_kept_ = false;
-};
 
 void check_free_space(const fs::path& directory, std::int64_t weight_bytes) {
   std::error_code error;
@@ -277,6 +228,10 @@ void write_weights(const SynthesizeOptions& options, DType dtype,
 
 void synthesize_model(const SynthesizeOptions& options) {
   const DType dtype = parse_dtype(options.dtype);
+  if (options.format != "safetensors" && options.format != "gguf") {
+    throw Error(ErrorCode::kUsage, "format '" + escape_for_message(options.format) +
+                                       "' is not known; use safetensors or gguf");
+  }
   const Json documents = make_documents(options);
   const ModelConfig config = preset_config(documents, "synthetic model");
   if (config.text.vocab_size < kMinSyntheticVocab) {
@@ -284,6 +239,12 @@ void synthesize_model(const SynthesizeOptions& options) {
                                        std::to_string(config.text.vocab_size) +
                                        " entries, a synthetic tokenizer needs at least " +
                                        std::to_string(kMinSyntheticVocab));
+  }
+  if (options.format == "gguf") {
+    OutputDirectory gguf_out(options.out);
+    synthesize_gguf(config, options, dtype, gguf_out);
+    gguf_out.keep();
+    return;
   }
   const std::string tokenizer = synthetic_tokenizer_json(config.tokens, config.text.vocab_size);
   OutputDirectory out(options.out);

@@ -120,6 +120,26 @@ std::string synthetic_tokenizer_json(const SpecialTokens& tokens, std::int64_t v
   return text;
 }
 
+std::vector<SyntheticToken> synthetic_tokens(const SpecialTokens& tokens, std::int64_t vocab_size) {
+  std::vector<SyntheticToken> list(static_cast<std::size_t>(vocab_size));
+  for (std::size_t id = 0; id < list.size(); ++id) {
+    list[id].text = "<unused" + std::to_string(id) + ">";
+  }
+  const auto put = [&](TokenId id, const std::string& text, SyntheticToken::Kind kind) {
+    if (id < vocab_size) {
+      list[static_cast<std::size_t>(id)] = {text, kind};
+    }
+  };
+  for (const auto& [id, text] : ordinary_tokens()) {
+    const bool is_byte = id >= kFirstByte && id < kFirstByte + 256;
+    put(id, text, is_byte ? SyntheticToken::Kind::kByte : SyntheticToken::Kind::kText);
+  }
+  for (const auto& [id, text] : special_tokens(tokens)) {
+    put(id, text, SyntheticToken::Kind::kControl);
+  }
+  return list;
+}
+
 std::string synthetic_tokenizer_config_json() {
   const Json config = {
       {"tokenizer_class", "GemmaTokenizer"},

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "nolens/config.h"
 
@@ -16,6 +17,15 @@ inline constexpr std::int64_t kMinSyntheticVocab = 640;
 /// come the printable ASCII characters; every other id is <unusedN>, N the id.
 /// \throws Error{kUsage} if two special tokens have one id.
 std::string synthetic_tokenizer_json(const SpecialTokens& tokens, std::int64_t vocab_size);
+
+struct SyntheticToken {
+  enum class Kind : std::uint8_t { kText, kControl, kByte };
+  std::string text;
+  Kind kind = Kind::kText;
+};
+
+/// The same vocabulary as a list, index = id. \throws Error{kUsage} if two special tokens have one id.
+std::vector<SyntheticToken> synthetic_tokens(const SpecialTokens& tokens, std::int64_t vocab_size);
 
 /// tokenizer_config.json: the names transformers asks for.
 std::string synthetic_tokenizer_config_json();

@@ -109,9 +109,9 @@ void fill_synthetic(std::string_view name, std::uint64_t seed, ValueDistribution
     case DType::kBf16:
       return fill<Bf16>(stream, distribution, begin, out,
                         [](float value) { return to_bf16(value); });
-    case DType::kQ8_0: break;
+    default: break;
   }
-  NOLENS_CHECK(dtype != DType::kQ8_0);
+  NOLENS_CHECK(is_plain(dtype));
 }
 
 }  // namespace nolens

@@ -80,7 +80,9 @@ void add_layer(std::int64_t index, const TextConfig& text, std::vector<NamedShap
   specs.push_back({prefix + "mlp.gate_proj.weight", {text.intermediate_size, hidden}});
   specs.push_back({prefix + "mlp.up_proj.weight", {text.intermediate_size, hidden}});
   specs.push_back({prefix + "mlp.down_proj.weight", {hidden, text.intermediate_size}});
-  specs.push_back({prefix + "layer_scalar", {1}});
+  if (text.layer_scalar) {
+    specs.push_back({prefix + "layer_scalar", {1}});
+  }
 }
 
 void add_layer_norm(const std::string& name, std::int64_t width, std::vector<NamedShape>& specs) {
@@ -102,7 +104,10 @@ void add_vision(const VisionConfig& vision, std::int64_t hidden, std::vector<Nam
     add_layer_norm(prefix + "patch_ln2", width, specs);
   }
   if (vision.position_embedding == PositionEmbedding::kLearned) {
-    specs.push_back({prefix + "pos_embedding", {vision.mm_posemb_size, 2, width}});
+    const std::int64_t rows = vision.mm_posemb_size;
+    specs.push_back({prefix + "pos_embedding", vision.position_table == PositionTable::kRowFirst
+                                                   ? std::vector<std::int64_t>{rows, 2, width}
+                                                   : std::vector<std::int64_t>{2, rows, width}});
   }
   if (vision.pos_norm) {
     add_layer_norm(prefix + "pos_norm", width, specs);
@@ -137,7 +142,7 @@ std::string list(const std::vector<std::string>& items, const std::string& what)
 std::string describe_missing(const TensorStore& store, const std::string& name) {
   for (const IgnoredTensor& ignored : store.ignored()) {
     if (canonical_tensor_name(ignored.name) == name) {
-      return name + " (stored as " + ignored.dtype + ", expected F32, F16 or BF16)";
+      return name + " (stored as " + ignored.dtype + ", expected F32, F16 or BF16, or with the scales of bitsandbytes)";
     }
   }
   return name;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/escape.h"
+#include "formats/bitsandbytes.h"
 #include "formats/json.h"
 #include "formats/model_directory.h"
 #include "formats/safetensors.h"
@@ -52,7 +53,10 @@ std::map<std::string, std::string> read_weight_map(const std::filesystem::path& 
 
 struct TensorStore::Impl {
   std::vector<MappedFile> files;
+  std::shared_ptr<const void> owner;  // of views that lead elsewhere
+  ScalesList scales;
   std::vector<TensorView> tensors;
+  std::vector<RawTensor> raw;  // of types the engine does not compute with, until resolve()
   std::vector<IgnoredTensor> ignored;
   std::int64_t total_bytes = 0;
 
@@ -62,20 +66,21 @@ struct TensorStore::Impl {
     const std::span<const std::byte> bytes = files.back().bytes();
     SafetensorsHeader header = parse_safetensors_header(bytes, name);
     for (SafetensorsEntry& entry : header.tensors) {
+      const std::int64_t size = entry.end - entry.begin;
       if (!entry.usable) {
-        ignored.push_back({std::move(entry.name), std::move(entry.dtype), name});
+        raw.push_back({std::move(entry.name), std::move(entry.dtype), std::move(entry.shape),
+                       bytes.data() + entry.begin, size, name});
         continue;
       }
-      const std::int64_t size = entry.end - entry.begin;
       tensors.push_back({std::move(entry.name), *entry.usable, std::move(entry.shape),
                          bytes.data() + entry.begin, size, name});
-      total_bytes += size;
     }
   }
 
   /// To be called once, when all files were added.
   void finish() {
     sort_by_name(tensors);
+    sort_by_name(raw);
     sort_by_name(ignored);
     const auto twice =
         std::adjacent_find(tensors.begin(), tensors.end(),
@@ -84,6 +89,21 @@ struct TensorStore::Impl {
       throw Error(ErrorCode::kModel, "tensor '" + escape_for_message(twice->name) +
                                          "' is in two shards: " + twice->file + " and " +
                                          std::next(twice)->file);
+    }
+  }
+
+  /// To be called last: quantised weights become one tensor each.
+  void resolve() {
+    scales = resolve_bitsandbytes(tensors, raw);
+    sort_by_name(tensors);
+    for (RawTensor& tensor : raw) {
+      ignored.push_back(
+          {std::move(tensor.name), std::move(tensor.dtype), std::move(tensor.file)});
+    }
+    raw.clear();
+    total_bytes = 0;
+    for (const TensorView& tensor : tensors) {
+      total_bytes += tensor.bytes;
     }
   }
 
@@ -113,9 +133,10 @@ struct TensorStore::Impl {
     if (const TensorView* found = find(name); found != nullptr) {
       return &found->file;
     }
-    const auto other = std::find_if(ignored.begin(), ignored.end(),
-                                    [&](const auto& entry) { return entry.name == name; });
-    return other != ignored.end() ? &other->file : nullptr;
+    const auto other = std::lower_bound(
+        raw.begin(), raw.end(), name,
+        [](const RawTensor& tensor, const std::string& key) { return tensor.name < key; });
+    return other != raw.end() && other->name == name ? &other->file : nullptr;
   }
 };
 
@@ -127,6 +148,21 @@ TensorStore& TensorStore::operator=(TensorStore&&) noexcept = default;
 TensorStore TensorStore::open_file(const std::filesystem::path& file) {
   auto impl = std::make_unique<Impl>();
   impl->add(file);
+  impl->finish();
+  impl->resolve();
+  return TensorStore(std::move(impl));
+}
+
+TensorStore TensorStore::from_views(std::vector<TensorView> tensors,
+                                    std::vector<IgnoredTensor> ignored,
+                                    std::shared_ptr<const void> owner) {
+  auto impl = std::make_unique<Impl>();
+  impl->tensors = std::move(tensors);
+  impl->ignored = std::move(ignored);
+  impl->owner = std::move(owner);
+  for (const TensorView& tensor : impl->tensors) {
+    impl->total_bytes += tensor.bytes;
+  }
   impl->finish();
   return TensorStore(std::move(impl));
 }
@@ -160,6 +196,7 @@ TensorStore TensorStore::open_directory(const std::filesystem::path& directory) 
   }
   impl->finish();
   impl->check_against(weight_map);
+  impl->resolve();
   return TensorStore(std::move(impl));
 }
 

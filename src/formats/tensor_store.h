@@ -1,4 +1,4 @@
-// name -> tensor over all safetensors files of a model directory.
+// name -> tensor over all files of a model.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@ struct TensorView {
   const std::byte* data = nullptr;
   std::int64_t bytes = 0;
   std::string file;  ///< file name, for messages
+  const WeightScales* scales = nullptr;  ///< of NF4, FP4 and INT8; owned by the store
 };
 
 /// A tensor of a type the engine does not compute with, such as an I64 buffer.
@@ -36,6 +37,10 @@ class TensorStore {
   /// \throws Error{kModel}
   static TensorStore open_directory(const std::filesystem::path& directory);
   static TensorStore open_file(const std::filesystem::path& file);
+  /// For formats with a reader of their own. `owner` keeps alive what the views point to.
+  /// \throws Error{kModel} if a name stands there twice
+  static TensorStore from_views(std::vector<TensorView> tensors, std::vector<IgnoredTensor> ignored,
+                                std::shared_ptr<const void> owner);
   ~TensorStore();
   TensorStore(TensorStore&&) noexcept;
   TensorStore& operator=(TensorStore&&) noexcept;

@@ -38,7 +38,8 @@ WeightMatrix weight_matrix(const TensorStore& store, const std::string& name) {
   for (std::size_t i = 1; i < tensor.shape.size(); ++i) {
     cols *= tensor.shape[i];
   }
-  return {tensor.data, tensor.dtype, tensor.shape.empty() ? 1 : tensor.shape[0], cols};
+  return {tensor.data, tensor.dtype, tensor.shape.empty() ? 1 : tensor.shape[0], cols,
+          tensor.scales};
 }
 
 std::vector<float> float_values(const TensorStore& store, const std::string& name) {
@@ -47,16 +48,18 @@ std::vector<float> float_values(const TensorStore& store, const std::string& nam
   for (const std::int64_t extent : tensor.shape) {
     count *= extent;
   }
+  if (!is_plain(tensor.dtype)) {
+    throw Error(ErrorCode::kModel, "tensor '" + name + "' is " +
+                                       std::string(dtype_name(tensor.dtype)) +
+                                       ", but only matrices may be quantised");
+  }
   std::vector<float> values(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) {
     float value = 0.0F;
     switch (tensor.dtype) {
       case DType::kF32: value = load_value<float>(tensor.data, i); break;
       case DType::kF16: value = load_value<F16>(tensor.data, i); break;
-      case DType::kBf16: value = load_value<Bf16>(tensor.data, i); break;
-      case DType::kQ8_0:
-        throw Error(ErrorCode::kModel,
-                    "tensor '" + name + "' is Q8_0, but only matrices may be quantised");
+      default: value = load_value<Bf16>(tensor.data, i); break;
     }
     values[static_cast<std::size_t>(i)] = value;
   }

@@ -72,7 +72,7 @@ Image Image::from_rgb8(std::int64_t width, std::int64_t height, std::vector<std:
   Image image;
   image.width_ = width;
   image.height_ = height;
-  image.rgb_ = std::move(rgb);
+  image.rgb_ = std::make_shared<const std::vector<std::uint8_t>>(std::move(rgb));
   return image;
 }
 

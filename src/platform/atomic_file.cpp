@@ -8,11 +8,13 @@
 #include <system_error>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include "core/check.h"
+#include "platform/list_folder.h"
 #include "platform/quoted_path.h"
 
 namespace nolens {
@@ -37,24 +39,51 @@ bool is_linked(int descriptor) {
 /// Whoever writes a temporary file holds a lock on it, so an unlocked one belongs to nobody alive.
 void remove_abandoned(const std::filesystem::path& target) {
   const std::string prefix = temporary_prefix(target);
-  std::error_code ignored;
-  for (std::filesystem::directory_iterator entry(folder_of(target), ignored), end; entry != end;
-       entry.increment(ignored)) {
-    const std::string name = entry->path().filename().native();
+  int ignored = 0;
+  for (const std::string& name : list_folder(folder_of(target), ignored)) {
     if (!name.starts_with(prefix) || !name.ends_with(kTemporarySuffix) ||
         name.size() == prefix.size() + kTemporarySuffix.size()) {
       continue;
     }
-    const int descriptor =
-        ::open(entry->path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const std::filesystem::path file = folder_of(target) / name;
+    const int descriptor = ::open(file.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (descriptor < 0) {
       continue;
     }
     if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
-      ::unlink(entry->path().c_str());
+      ::unlink(file.c_str());
     }
     ::close(descriptor);
   }
+}
+
+/// An interrupted fsync() wrote nothing wrong and may be repeated; after any other failure the
+/// kernel may have dropped the data, and a second call would wrongly succeed.
+bool sync_descriptor(int descriptor) {
+  int result = 0;
+  do {
+    result = ::fsync(descriptor);
+  } while (result != 0 && errno == EINTR);
+  return result == 0;
+}
+
+/// 0 or an errno value. On Linux an interrupted close() has closed the file.
+int close_descriptor(int descriptor) {
+  return ::close(descriptor) == 0 || errno == EINTR ? 0 : errno;
+}
+
+/// 0 or an errno value. Some network file systems cannot sync a folder and say so with EINVAL.
+int sync_folder_error(const std::filesystem::path& folder) {
+  int descriptor = -1;
+  do {
+    descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  } while (descriptor < 0 && errno == EINTR);
+  if (descriptor < 0) {
+    return errno;
+  }
+  const int error = sync_descriptor(descriptor) || errno == EINVAL ? 0 : errno;
+  ::close(descriptor);
+  return error;
 }
 
 void check_target(const std::filesystem::path& target) {
@@ -94,9 +123,7 @@ AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::move(target)
       if (error == EEXIST || error == EINTR) {
         continue;
       }
-      const bool resource = error == ENOSPC || error == EDQUOT || error == EMFILE ||
-                            error == ENFILE || error == EIO || error == ENOMEM;
-      throw Error(resource ? ErrorCode::kResource : ErrorCode::kUsage,
+      throw Error(write_error_code(error),
                   "cannot write " + quoted_path(target_) + ": " + errno_text(error));
     }
     // A cleaner may have taken the file between open and flock.
@@ -145,7 +172,7 @@ void AtomicFile::commit() {
                                           "; the previous file, if any, is unchanged");
   };
   NOLENS_CHECK(descriptor_ >= 0);
-  if (::fsync(descriptor_) != 0) {
+  if (!sync_descriptor(descriptor_)) {
     fail("fsync", errno);
   }
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
@@ -153,20 +180,48 @@ void AtomicFile::commit() {
   }
   // Renamed: the destructor has nothing left to remove.
   const int descriptor = std::exchange(descriptor_, -1);
-  const int close_error = ::close(descriptor) == 0 ? 0 : errno;
-  const int folder = ::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = folder >= 0 && ::fsync(folder) == 0;
-  const int folder_error = synced ? 0 : errno;
-  if (folder >= 0) {
-    ::close(folder);
-  }
+  const int close_error = close_descriptor(descriptor);
+  const int folder_error = sync_folder_error(folder_of(target_));
   const int error = close_error != 0 ? close_error : folder_error;
-  // Some network file systems cannot sync a folder and say so with EINVAL.
-  if (error != 0 && error != EINVAL) {
+  if (error != 0) {
     throw Error(ErrorCode::kResource, quoted_path(target_) +
                                           " was replaced, but its folder could not be "
                                           "made durable: " +
                                           errno_text(error));
+  }
+}
+
+ErrorCode write_error_code(int error) noexcept {
+  const bool resource = error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE ||
+                        error == EIO || error == ENOMEM;
+  return resource ? ErrorCode::kResource : ErrorCode::kUsage;
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  if (const int error = sync_folder_error(folder); error != 0) {
+    throw Error(ErrorCode::kResource,
+                "cannot make the folder " + quoted_path(folder) + " durable: " + errno_text(error));
+  }
+}
+
+void create_folders(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> missing;
+  std::error_code error;
+  for (auto path = folder.has_filename() ? folder : folder.parent_path();
+       !path.empty() && !std::filesystem::is_directory(path, error); path = path.parent_path()) {
+    missing.push_back(path);
+  }
+  for (; !missing.empty(); missing.pop_back()) {
+    const std::filesystem::path& path = missing.back();
+    if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) {
+      const int mkdir_error = errno;
+      throw Error(write_error_code(mkdir_error),
+                  "cannot make the folder " + quoted_path(path) + ": " + errno_text(mkdir_error));
+    }
+    if (!std::filesystem::is_directory(path, error)) {
+      throw Error(ErrorCode::kUsage, quoted_path(path) + " is no folder; name another one");
+    }
+    sync_folder(folder_of(path));
   }
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "nolens/error.h"
+
 namespace nolens {
 
 /// Writes to a temporary name in the target's folder; commit() syncs, renames and syncs the folder.
@@ -29,6 +31,15 @@ class AtomicFile {
   std::filesystem::path temporary_;
   int descriptor_ = -1;
 };
+
+/// Whose fault a failed write is: kResource for a full or failing disk and the like, else kUsage.
+[[nodiscard]] ErrorCode write_error_code(int error) noexcept;
+
+/// Makes names in the folder durable: those given by rename() and mkdir(). \throws Error{kResource}
+void sync_folder(const std::filesystem::path& folder);
+
+/// Makes the folder and those above it that are missing, durably. \throws Error{kUsage, kResource}
+void create_folders(const std::filesystem::path& folder);
 
 /// One call for small files.
 void write_file_atomically(const std::filesystem::path& target, std::string_view text);

@@ -2,6 +2,7 @@
 #include "preprocess/image_to_patches.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 
@@ -46,15 +47,33 @@ std::int64_t checked_budget(std::int64_t budget, const ImageProcessorConfig& pro
                                      choices);
 }
 
-/// Copies the pixels of one patch, row by row, as float.
-void cut_patch(const Image& image, std::int64_t left, std::int64_t top, std::int64_t side,
-               float factor, float* out) {
+/// What each of the 256 pixel values becomes.
+std::array<float, 256> scaled_values(const ImageProcessorConfig& processor) {
+  std::array<float, 256> values{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto pixel = static_cast<float>(i);
+    values[i] = processor.rescale_divisor != 0.0F ? pixel / processor.rescale_divisor
+                                                  : pixel * processor.rescale_factor;
+  }
+  return values;
+}
+
+/// Copies the pixels of one patch as float, in the order the weights expect.
+void cut_patch(const Image& image, std::int64_t left, std::int64_t top, const VisionConfig& vision,
+               const std::array<float, 256>& values, float* out) {
   const std::uint8_t* rgb = image.rgb().data();
-  const std::int64_t row_values = side * 3;
+  const std::int64_t side = vision.model_patch_size();
+  const bool last = vision.patch_order == PatchOrder::kChannelsLast;
+  const std::int64_t column_stride = last ? 3 : 1;
+  const std::int64_t row_stride = side * column_stride;
+  const std::int64_t channel_stride = last ? 1 : side * side;
   for (std::int64_t row = 0; row < side; ++row) {
     const std::uint8_t* source = rgb + ((top + row) * image.width() + left) * 3;
-    for (std::int64_t i = 0; i < row_values; ++i) {
-      out[row * row_values + i] = static_cast<float>(source[i]) * factor;
+    for (std::int64_t column = 0; column < side; ++column) {
+      float* target = out + row * row_stride + column * column_stride;
+      for (std::int64_t channel = 0; channel < 3; ++channel) {
+        target[channel * channel_stride] = values[source[3 * column + channel]];
+      }
     }
   }
 }
@@ -128,11 +147,12 @@ PatchGrid image_to_patches(const Image& image, const VisionConfig& vision,
   grid.grid_height = grid.used.height / side;
   grid.patch_values = vision.patch_values();
 
+  const std::array<float, 256> values = scaled_values(processor);
   const Image scaled = resize_bicubic(image, grid.used.width, grid.used.height);
   grid.values = AlignedBuffer<float>(grid.num_patches() * grid.patch_values);
   for (std::int64_t y = 0; y < grid.grid_height; ++y) {
     for (std::int64_t x = 0; x < grid.grid_width; ++x) {
-      cut_patch(scaled, x * side, y * side, side, processor.rescale_factor,
+      cut_patch(scaled, x * side, y * side, vision, values,
                 grid.values.data() + (y * grid.grid_width + x) * grid.patch_values);
     }
   }

@@ -28,7 +28,7 @@ ImageSize target_image_size(ImageSize source, std::int64_t patch_size, std::int6
 struct PatchGrid {
   std::int64_t grid_width = 0;
   std::int64_t grid_height = 0;
-  std::int64_t patch_values = 0;      ///< model_patch_size^2 * 3, order (row, column, channel)
+  std::int64_t patch_values = 0;      ///< model_patch_size^2 * 3, in the order of patch_order
   AlignedBuffer<float> values;        ///< [grid_height * grid_width, patch_values]
   ImageSize source;
   ImageSize used;

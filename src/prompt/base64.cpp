@@ -81,14 +81,15 @@ std::vector<std::byte> decode_base64(std::string_view text, const std::string& n
   return bytes;
 }
 
-std::vector<std::byte> decode_image_data_url(std::string_view url, const std::string& name) {
+std::vector<std::byte> decode_data_url(std::string_view url, std::string_view kind,
+                                       const std::string& name) {
   constexpr std::string_view kScheme = "data:";
   constexpr std::string_view kBase64 = ";base64";
   const std::size_t comma = url.find(',');
   if (lower_ascii(url.substr(0, kScheme.size())) != kScheme || comma == std::string_view::npos) {
     throw Error(ErrorCode::kInput, name +
-                                       ": expected a data URL such as \"data:image/png;base64,…\", "
-                                       "found \"" +
+                                       ": expected a data URL, \"data:" + std::string(kind) +
+                                       "/…;base64,…\", found \"" +
                                        escape_for_message(url, 40) + "\"");
   }
   std::string type = lower_ascii(url.substr(kScheme.size(), comma - kScheme.size()));
@@ -97,10 +98,10 @@ std::vector<std::byte> decode_image_data_url(std::string_view url, const std::st
                                        escape_for_message(type, 40) + "\" before the comma");
   }
   type.resize(type.size() - kBase64.size());
-  if (type != "image/jpeg" && type != "image/jpg" && type != "image/png" && type != "image/webp") {
-    throw Error(ErrorCode::kInput,
-                name + ": expected image/jpeg, image/png or image/webp in the data URL, found \"" +
-                    escape_for_message(type, 40) + "\"");
+  if (!type.starts_with(std::string(kind) + "/")) {
+    throw Error(ErrorCode::kInput, name + ": expected a type that begins with " +
+                                       std::string(kind) + "/ in the data URL, found \"" +
+                                       escape_for_message(type, 40) + "\"");
   }
   return decode_base64(url.substr(comma + 1), name);
 }

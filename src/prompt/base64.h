@@ -1,4 +1,4 @@
-// Base64 as pictures arrive in messages.
+// Base64 as media arrive in messages.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,9 @@ namespace nolens {
 /// `name`, what is wrong and at which character (counted from 1).
 std::vector<std::byte> decode_base64(std::string_view text, const std::string& name);
 
-/// Decodes `data:image/…;base64,…`. Accepted types: image/jpeg, image/jpg, image/png, image/webp;
-/// which of them it says does not matter, the bytes decide. \throws Error{kInput} naming `name`.
-std::vector<std::byte> decode_image_data_url(std::string_view url, const std::string& name);
+/// Decodes `data:KIND/…;base64,…`, KIND being "image", "audio" or "video". Which type of that kind it says
+/// does not matter, the bytes decide. \throws Error{kInput} naming `name`.
+std::vector<std::byte> decode_data_url(std::string_view url, std::string_view kind,
+                                       const std::string& name);
 
 }  // namespace nolens

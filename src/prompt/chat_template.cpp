@@ -8,6 +8,7 @@
 #include "nolens/chat.h"
 #include "nolens/error.h"
 
+#include "prompt/gemma3_template.h"
 #include "prompt/prompt_builder.h"
 #include "prompt/python_text.h"
 #include "prompt/template_value.h"
@@ -29,6 +30,8 @@ constexpr const char* kToolCallEnd = "<tool_call|>";
 constexpr const char* kToolResponseBegin = "<|tool_response>";
 constexpr const char* kToolResponseEnd = "<tool_response|>";
 constexpr const char* kImagePlaceholder = "<|image|>";
+constexpr const char* kAudioPlaceholder = "<|audio|>";
+constexpr const char* kVideoPlaceholder = "<|video|>";
 
 std::string where_of(std::size_t message) {
   return "messages[" + std::to_string(message) + "]";
@@ -79,7 +82,7 @@ class Renderer {
       if (messages_[i].role != Role::kTool) {
         write_message(i);
       } else {
-        refuse_lost_image(i);
+        refuse_lost_media(i);
       }
     }
     if (options_.add_generation_prompt) {
@@ -126,8 +129,8 @@ class Renderer {
       if (text == nullptr) {
         throw Error(
             ErrorCode::kInput,
-            "messages[0]: the system message holds a picture, which the chat template would "
-            "drop; put pictures into a user message");
+            "messages[0]: the system message holds a picture, sound or clip, which the chat "
+            "template would drop; put it into a user message");
       }
       out_.text(python_strip(text->text));
       if (!message.content_is_string) {
@@ -218,9 +221,7 @@ class Renderer {
     out_.text("}");
     out_.special(kToolResponseEnd);
     for (const ContentPart& part : message.content) {
-      if (const auto* image = std::get_if<ImagePart>(&part)) {
-        out_.image(*image);
-      }
+      out_.media(part);
     }
   }
 
@@ -234,17 +235,17 @@ class Renderer {
     return result;
   }
 
-  /// The template drops results that follow no call; their pictures may not vanish with them.
-  void refuse_lost_image(std::size_t index) const {
+  /// The template drops results that follow no call; their media may not vanish with them.
+  void refuse_lost_media(std::size_t index) const {
     if (index < results_end_) {
       return;
     }
     for (const ContentPart& part : messages_[index].content) {
-      if (std::holds_alternative<ImagePart>(part)) {
+      if (!std::holds_alternative<TextPart>(part)) {
         throw Error(ErrorCode::kInput,
                     where_of(index) +
-                        ": the tool result holds a picture but follows no assistant "
-                        "message with tool calls, so the chat template would drop it");
+                        ": the tool result holds a picture, sound or clip but follows no "
+                        "assistant message with tool calls, so the chat template would drop it");
       }
     }
   }
@@ -253,8 +254,7 @@ class Renderer {
   bool write_content(const Message& message) {
     bool has_content = false;
     for (const ContentPart& part : message.content) {
-      if (const auto* image = std::get_if<ImagePart>(&part)) {
-        out_.image(*image);
+      if (out_.media(part)) {
         has_content = true;
         continue;
       }
@@ -316,6 +316,10 @@ class Renderer {
 }  // namespace
 
 Prompt render_chat(const std::vector<Message>& messages, const ChatOptions& options) {
+  switch (options.family) {
+    case ChatFamily::kGemma3: return render_gemma3_chat(messages, options);
+    case ChatFamily::kGemma4: break;
+  }
   return Renderer(messages, options).render();
 }
 
@@ -327,7 +331,9 @@ std::string prompt_text(const Prompt& prompt) {
     } else if (const auto* special = std::get_if<PromptSpecial>(&part)) {
       result += special->token;
     } else {
-      result += kImagePlaceholder;
+      result += std::holds_alternative<PromptAudio>(part)   ? kAudioPlaceholder
+                : std::holds_alternative<PromptVideo>(part) ? kVideoPlaceholder
+                                                            : kImagePlaceholder;
     }
   }
   return result;

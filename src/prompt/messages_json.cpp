@@ -11,7 +11,7 @@
 
 #include "core/escape.h"
 #include "formats/json.h"
-#include "prompt/image_source.h"
+#include "prompt/media_source.h"
 #include "prompt/message_fields.h"
 
 namespace nolens {
@@ -52,7 +52,7 @@ Role read_role(const Json& message, const std::string& where) {
            escape_for_message(role, 40) + "\"");
 }
 
-ContentPart read_part(const Json& part, ImageReader& images, const std::string& where) {
+ContentPart read_part(const Json& part, MediaReader& media, const std::string& where) {
   if (!part.is_object()) {
     fail(where, "must be an object with a \"type\", found " + std::string(part.type_name()));
   }
@@ -61,15 +61,13 @@ ContentPart read_part(const Json& part, ImageReader& images, const std::string& 
     refuse_unknown_keys(part, {"text"}, where);
     return TextPart{required_string(part, "text", where)};
   }
-  if (type == "image" || type == "image_url" || type == "input_image") {
-    return images.read(part, type, where);
+  if (MediaReader::is_media(type)) {
+    return media.read(part, type, where);
   }
-  if (type == "audio" || type == "input_audio" || type == "audio_url" || type == "video" ||
-      type == "input_video" || type == "video_url") {
-    fail(where, "is of type \"" + type + "\": audio and video input come with a later version");
-  }
-  fail(where + ".type", "must be \"text\", \"image\", \"image_url\" or \"input_image\", found \"" +
-                            escape_for_message(type, 40) + "\"");
+  fail(where + ".type",
+       "must be \"text\", \"image\", \"image_url\", \"audio\", \"input_audio\", \"video\" or "
+       "\"video_url\", found \"" +
+           escape_for_message(type, 40) + "\"");
 }
 
 /// Arguments as OpenAI sends them, JSON text, or as an object; null or "" means none.
@@ -133,7 +131,7 @@ void require_empty(const Json& message, const char* key, const std::string& wher
   }
 }
 
-void read_content(const Json& message, ImageReader& images, const std::string& where,
+void read_content(const Json& message, MediaReader& media, const std::string& where,
                   Message& result) {
   const auto entry = message.find("content");
   if (entry == message.end()) {
@@ -147,7 +145,7 @@ void read_content(const Json& message, ImageReader& images, const std::string& w
   } else if (entry->is_array()) {
     result.content_is_string = false;
     for (std::size_t i = 0; i < entry->size(); ++i) {
-      result.content.push_back(read_part((*entry)[i], images, place(where + ".content", i)));
+      result.content.push_back(read_part((*entry)[i], media, place(where + ".content", i)));
     }
   } else if (result.role == Role::kTool) {
     result.result_json = entry->dump();
@@ -178,7 +176,7 @@ void read_assistant_fields(const Json& message, const std::string& where, Messag
   }
 }
 
-Message read_message(const Json& message, ImageReader& images, const std::string& where) {
+Message read_message(const Json& message, MediaReader& media, const std::string& where) {
   if (!message.is_object()) {
     fail(where, "must be an object, found " + std::string(message.type_name()));
   }
@@ -208,7 +206,7 @@ Message read_message(const Json& message, ImageReader& images, const std::string
     case Role::kDeveloper:
     case Role::kUser: refuse_unknown_keys(message, {"role", "content", "name", "id"}, where); break;
   }
-  read_content(message, images, where, result);
+  read_content(message, media, where, result);
   return result;
 }
 
@@ -216,18 +214,18 @@ Message read_message(const Json& message, ImageReader& images, const std::string
 
 std::vector<Message> parse_messages(std::string_view json,
                                     const std::filesystem::path& base_directory,
-                                    const ImageLimits& limits, AlphaMode alpha) {
+                                    const MediaOptions& options) {
   JsonLimits json_limits;
   json_limits.max_bytes = kMaxDocumentBytes;
   const Json document = parse_json(json, "messages", ErrorCode::kInput, json_limits);
   if (!document.is_array() || document.empty()) {
     fail("messages", "must be a JSON array with at least one message");
   }
-  ImageReader images(base_directory, limits, alpha);
+  MediaReader media(base_directory, options);
   std::vector<Message> result;
   result.reserve(document.size());
   for (std::size_t i = 0; i < document.size(); ++i) {
-    result.push_back(read_message(document[i], images, place("messages", i)));
+    result.push_back(read_message(document[i], media, place("messages", i)));
   }
   return result;
 }

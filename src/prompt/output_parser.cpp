@@ -65,9 +65,15 @@ Found find_mark(std::string_view text, std::size_t begin, const std::string_view
 struct OutputParser::Impl {
   enum class State : std::uint8_t { kAnswer, kChannelName, kReasoning, kCall };
 
+  explicit Impl(ChatFamily family) : family_(family) {}
+
   Delta push(std::string_view text) {
-    pending_ += text;
     Delta delta;
+    if (family_ == ChatFamily::kGemma3) {
+      delta.text = text;
+      return delta;
+    }
+    pending_ += text;
     while (step(delta)) {
     }
     pending_.erase(0, consumed_);
@@ -88,7 +94,7 @@ struct OutputParser::Impl {
       case State::kReasoning: add_reasoning(pending_, delta); break;
       case State::kCall: add_answer(std::string(kCallBegin) + pending_, delta); break;
     }
-    *this = Impl();
+    *this = Impl(family_);
     return delta;
   }
 
@@ -214,6 +220,7 @@ struct OutputParser::Impl {
     has_reasoning_ = true;
   }
 
+  ChatFamily family_;
   State state_ = State::kAnswer;
   std::string pending_;       // not yet consumed
   std::size_t consumed_ = 0;  // bytes of pending_ that are done with, during a push
@@ -225,7 +232,7 @@ struct OutputParser::Impl {
   std::size_t calls_ = 0;
 };
 
-OutputParser::OutputParser() : impl_(std::make_unique<Impl>()) {}
+OutputParser::OutputParser(ChatFamily family) : impl_(std::make_unique<Impl>(family)) {}
 OutputParser::~OutputParser() = default;
 OutputParser::OutputParser(OutputParser&&) noexcept = default;
 OutputParser& OutputParser::operator=(OutputParser&&) noexcept = default;
@@ -237,8 +244,8 @@ OutputParser::Delta OutputParser::finish() {
   return impl_->finish();
 }
 
-ParsedOutput parse_output(std::string_view text) {
-  OutputParser parser;
+ParsedOutput parse_output(std::string_view text, ChatFamily family) {
+  OutputParser parser(family);
   OutputParser::Delta delta = parser.push(text);
   OutputParser::Delta rest = parser.finish();
   delta.tool_calls.insert(delta.tool_calls.end(), rest.tool_calls.begin(), rest.tool_calls.end());

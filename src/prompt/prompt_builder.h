@@ -27,8 +27,18 @@ class PromptBuilder {
   /// One control token of the template.
   void special(const char* token) { prompt_.emplace_back(PromptSpecial{token}); }
 
-  void image(const ImagePart& part) {
-    prompt_.emplace_back(PromptImage{part.image, part.name, part.max_soft_tokens});
+  /// A picture, sound or clip; false, and nothing done, for text.
+  bool media(const ContentPart& part) {
+    if (const auto* image = std::get_if<ImagePart>(&part)) {
+      prompt_.emplace_back(PromptImage{image->image, image->name, image->max_soft_tokens});
+    } else if (const auto* audio = std::get_if<AudioPart>(&part)) {
+      prompt_.emplace_back(PromptAudio{audio->audio, audio->name});
+    } else if (const auto* video = std::get_if<VideoPart>(&part)) {
+      prompt_.emplace_back(PromptVideo{video->video, video->name, video->max_soft_tokens});
+    } else {
+      return false;
+    }
+    return true;
   }
 
   /// Text between two quote tokens, the template's form of a string.

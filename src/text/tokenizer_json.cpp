@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <simdjson.h>
 
@@ -292,6 +293,9 @@ TokenizerData parse_tokenizer_json(std::string_view json, const std::string& nam
   const auto parser = std::make_shared<simdjson::dom::parser>();
   element document;
   if (const auto error = parser->parse(json.data(), json.size()).get(document)) {
+    if (error == simdjson::MEMALLOC) {
+      throw std::bad_alloc();  // the file is not to blame
+    }
     throw Error(ErrorCode::kModel,
                 name + ": not valid JSON: " + std::string(simdjson::error_message(error)));
   }

@@ -177,10 +177,10 @@ class BadOutput(Case):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
         out = self.folder / "x.npy"
-        out.write_bytes(b"old")
+        out.write_bytes(b"\x93NUMPY old")
         result = self.logits(out, preexec=small_files)
         self.assertEqual(result.returncode, 5, result.stderr)
-        self.assertEqual(out.read_bytes(), b"old")
+        self.assertEqual(out.read_bytes(), b"\x93NUMPY old")
         self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["ids.json", "x.npy"])
 
     def test_synth_refuses_a_folder_with_files(self):

@@ -12,7 +12,8 @@ class Ask(Case):
     def test_json_has_every_promised_field(self):
         reply = self.json("ask", "--model", TINY, "--json", "--max-tokens", 5, "--seed", 3, PICTURE, "What?")
         self.assertEqual(set(reply) - {"tool_calls"}, {
-            "text", "reasoning", "finish_reason", "usage", "timings", "images", "memory", "seed"})
+            "text", "reasoning", "finish_reason", "usage", "timings", "images", "audios", "videos", "memory",
+            "seed"})
         self.assertEqual(set(reply["usage"]), {
             "prompt_tokens", "completion_tokens", "image_tokens", "audio_tokens"})
         self.assertEqual(set(reply["timings"]), {

@@ -90,6 +90,20 @@ TEST_F(PlainEmbedder, OneProjectionPlusTheRowsOfBothAxes) {
   }
 }
 
+TEST_F(PlainEmbedder, ATableWithTheAxisFirstGivesTheSamePositions) {
+  const PatchGrid grid = small_grid();
+  const std::vector<float> expected = embed(grid);
+  const std::vector<float> rows = positions_;  // [4, 2, kHidden] -> [2, 4, kHidden]
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::size_t column = i % kHidden;
+    const std::size_t axis = i / kHidden % 2;
+    const std::size_t row = i / kHidden / 2;
+    positions_[(axis * 4 + row) * kHidden + column] = rows[i];
+  }
+  config_.position_table = PositionTable::kAxisFirst;
+  EXPECT_EQ(embed(grid), expected);
+}
+
 TEST_F(PlainEmbedder, SinusoidalPositionsOfBothAxes) {
   config_.position_embedding = PositionEmbedding::kSinusoidal;
   const PatchGrid grid = small_grid();

@@ -189,12 +189,35 @@ TEST(ConfigReader, ReadsVariantsOfTheVisionPath) {
                   {"embedding_projection", false},
                   {"position_embedding", "sinusoidal"}};
     d.image() = {{"do_resize_to_fixed", true}, {"size", {{"height", 448}, {"width", 224}}}};
+    d.processor.erase("video_processor");
   });
   EXPECT_FALSE(config.vision->patch_ln1 || config.vision->patch_ln2 || config.vision->pos_norm ||
                config.vision->patch_bias || config.vision->embedding_projection);
   EXPECT_EQ(config.vision->position_embedding, PositionEmbedding::kSinusoidal);
   EXPECT_EQ(config.image_processor.fixed_height, 448);
   EXPECT_EQ(config.image_processor.fixed_width, 224);
+  EXPECT_EQ(config.video_processor.frame.fixed_width, 224);
+  EXPECT_EQ(config.video_processor.frame.max_soft_tokens, 70);
+}
+
+TEST(ConfigReader, ReadsHowClipsBecomePictures) {
+  const ModelConfig released = read_with([](Documents&) {});
+  EXPECT_EQ(released.video_processor.num_frames, 32);
+  EXPECT_EQ(released.video_processor.frame.max_soft_tokens, 70);
+  EXPECT_EQ(released.video_processor.frame.rescale_divisor, 255.0F);
+  EXPECT_EQ(released.image_processor.rescale_divisor, 0.0F);
+  const ModelConfig other = read_with([](Documents& d) {
+    d.processor["video_processor"]["num_frames"] = 4;
+    d.processor["video_processor"]["max_soft_tokens"] = 140;
+    d.processor["video_processor"]["do_normalize"] = false;
+    d.image()["do_normalize"] = true;
+  });
+  EXPECT_EQ(other.video_processor.num_frames, 4);
+  EXPECT_EQ(other.video_processor.frame.max_soft_tokens, 140);
+  EXPECT_EQ(other.video_processor.frame.rescale_divisor, 0.0F);
+  EXPECT_EQ(other.image_processor.rescale_divisor, 255.0F);
+  EXPECT_THAT(refusal_of([](Documents& d) { d.processor["video_processor"]["num_frames"] = 0; }),
+              HasSubstr("num_frames"));
 }
 
 TEST(ConfigReader, ReadsBothLayoutsOfTheProcessor) {
@@ -255,7 +278,11 @@ TEST(ConfigReader, RefusesWhatTheEngineDoesNotCompute) {
               }),
               HasSubstr("write rope_parameters"));
   EXPECT_THAT(refusal_of([](Documents& d) {
-                d.config["quantization_config"] = {{"load_in_4bit", true}};
+                d.config["quantization_config"] = {{"quant_method", "gptq"}, {"bits", 4}};
+              }),
+              HasSubstr("quantization_config.quant_method is 'gptq'"));
+  EXPECT_THAT(refusal_of([](Documents& d) {
+                d.config["quantization_config"] = {{"load_in_4bit", false}};
               }),
               HasSubstr("quantised"));
   EXPECT_THAT(refusal_of([](Documents& d) { d.config["tie_word_embeddings"] = false; }),

@@ -165,6 +165,10 @@ TEST(Validate, T25_RefusesNumbersThatAreNotFiniteOrOutOfRange) {
                 HasSubstr("rms_norm_eps"));
     EXPECT_THAT(refusal_of([&](ModelConfig& c) { c.text.final_logit_softcapping = real; }),
                 HasSubstr("final_logit_softcapping"));
+    EXPECT_THAT(refusal_of([&](ModelConfig& c) { c.text.attention_scale = real; }),
+                HasSubstr("query_pre_attn_scalar"));
+    EXPECT_THAT(refusal_of([&](ModelConfig& c) { c.text.norm_weight_offset = real; }),
+                HasSubstr("norm_weight_offset"));
     EXPECT_THAT(refusal_of([&](ModelConfig& c) { c.text.rope_full.rope_theta = bad; }),
                 HasSubstr("full_attention.rope_theta"));
     EXPECT_THAT(refusal_of([&](ModelConfig& c) { c.text.rope_sliding.factor = bad; }),

@@ -98,5 +98,34 @@ TEST(Finite, ReadsTheScalesOfQ8Blocks) {
   EXPECT_THAT(model_error_of([&] { check_finite(view(DType::kQ8_0, bytes)); }), HasSubstr("NaN"));
 }
 
+TEST(Finite, ReadsEveryScaleOfEveryBlockFormat) {
+  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1,
+                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL}) {
+    const BlockHalves halves = block_halves(dtype);
+    ASSERT_GT(halves.count, 0) << dtype_name(dtype);
+    // Codes of all ones would be NaN if they were taken for scales.
+    std::vector<std::byte> bytes(static_cast<std::size_t>(4 * traits(dtype).bytes),
+                                 std::byte{0xFF});
+    const auto scale = [&](std::int64_t block, std::int64_t i) {
+      return bytes.data() + block * traits(dtype).bytes + halves.offset + 2 * i;
+    };
+    const std::uint16_t good = to_f16(-0.1F).bits;
+    for (std::int64_t block = 0; block < 4; ++block) {
+      for (std::int64_t i = 0; i < halves.count; ++i) {
+        std::memcpy(scale(block, i), &good, 2);
+      }
+    }
+    EXPECT_FALSE(find_nonfinite(view(dtype, bytes)).has_value()) << dtype_name(dtype);
+    for (std::int64_t i = 0; i < halves.count; ++i) {
+      const std::uint16_t bad = to_f16(-INFINITY).bits;
+      std::memcpy(scale(3, i), &bad, 2);
+      EXPECT_EQ(find_nonfinite(view(dtype, bytes)), 3 * block_size(dtype)) << dtype_name(dtype);
+      EXPECT_THAT(model_error_of([&] { check_finite(view(dtype, bytes)); }),
+                  HasSubstr("-infinity"));
+      std::memcpy(scale(3, i), &good, 2);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace nolens

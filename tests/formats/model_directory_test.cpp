@@ -30,7 +30,7 @@ TEST(ModelDirectory, SaysWhatWasFoundInstead) {
   const TemporaryFolder folder;
   EXPECT_THAT(refusal(folder.path() / "nothing"), HasSubstr("does not exist"));
   EXPECT_THAT(refusal(folder.add("model.safetensors", "")),
-              HasSubstr("is a file; name the folder"));
+              HasSubstr("is a file; name a .gguf file"));
   EXPECT_THAT(refusal(folder.path()),
               AllOf(HasSubstr("no config.json"), HasSubstr("it has model.safetensors")));
   const TemporaryFolder empty;

@@ -29,9 +29,9 @@ ConstMatrix matrix(const std::vector<float>& values, std::int64_t rows) {
   return {values.data(), rows, static_cast<std::int64_t>(values.size()) / rows};
 }
 
-/// All operations on `rows` rows of 320 values, 5 heads.
+/// All operations on `rows` rows of 256 values, 4 heads.
 std::vector<Operation> operations(std::int64_t rows, bool exact) {
-  constexpr std::int64_t kWidth = 320;
+  constexpr std::int64_t kWidth = 256;
   constexpr std::int64_t kOutputs = 77;
   Random random(41);
   const std::vector<float> x = random.normals(rows * kWidth);
@@ -57,13 +57,13 @@ std::vector<Operation> operations(std::int64_t rows, bool exact) {
       {"rms_norm_heads", 1e-6,
        [=](Kernels& k) {
          auto y = empty();
-         k.rms_norm_heads(matrix(x, rows), 5, std::span(weight).first(64), 1e-6F, matrix(y, rows));
+         k.rms_norm_heads(matrix(x, rows), 4, std::span(weight).first(64), 1e-6F, matrix(y, rows));
          return y;
        }},
       {"rope", 1e-6,
        [=](Kernels& k) {
          auto y = x;
-         k.rope(matrix(cos, rows), matrix(sin, rows), 5, matrix(y, rows));
+         k.rope(matrix(cos, rows), matrix(sin, rows), 4, matrix(y, rows));
          return y;
        }},
       {"gelu", 1e-6,
@@ -167,8 +167,8 @@ TEST_P(BackendTest, RowsAtOnceEqualRowsOneByOneBitForBit) {
   Random random(42);
   const std::int64_t rows = 23;
   for (const DType dtype : kAllDTypes) {
-    const StoredWeights w(dtype, 300, 640, 1, random);
-    const std::vector<float> x = random.normals(rows * 640);
+    const StoredWeights w(dtype, 300, 768, 1, random);
+    const std::vector<float> x = random.normals(rows * 768);
     std::vector<float> at_once(static_cast<std::size_t>(rows * 300));
     std::vector<float> one_by_one = at_once;
     kernels->linear(matrix(x, rows), w.view(), {}, matrix(at_once, rows));
@@ -185,16 +185,16 @@ TEST_P(BackendTest, MatricesMayBeViewsWithAStride) {
   const auto kernels = make_cpu_kernels(table(), pool, {});
   Random random(43);
   for (const DType dtype : kAllDTypes) {
-    const StoredWeights w(dtype, 20, 64, 0, random);
-    const std::vector<float> x = random.normals(9 * 100);
+    const StoredWeights w(dtype, 20, 256, 0, random);
+    const std::vector<float> x = random.normals(9 * 300);
     std::vector<float> packed;
     for (std::size_t t = 0; t < 9; ++t) {
-      packed.insert(packed.end(), x.begin() + static_cast<std::ptrdiff_t>(t * 100),
-                    x.begin() + static_cast<std::ptrdiff_t>(t * 100 + 64));
+      packed.insert(packed.end(), x.begin() + static_cast<std::ptrdiff_t>(t * 300),
+                    x.begin() + static_cast<std::ptrdiff_t>(t * 300 + 256));
     }
     std::vector<float> y(9 * 50, -7.0F);
     std::vector<float> expected(9 * 20);
-    kernels->linear({x.data(), 9, 64, 100}, w.view(), {}, {y.data(), 9, 20, 50});
+    kernels->linear({x.data(), 9, 256, 300}, w.view(), {}, {y.data(), 9, 20, 50});
     kernels->linear(matrix(packed, 9), w.view(), {}, matrix(expected, 9));
     for (std::size_t i = 0; i < y.size(); ++i) {
       EXPECT_EQ(y[i], i % 50 < 20 ? expected[i / 50 * 20 + i % 50] : -7.0F);
@@ -241,6 +241,9 @@ TEST_P(BackendTest, WrongShapesAreRefused) {
   WeightMatrix ragged = w.view();
   ragged.dtype = DType::kQ8_0;  // 8 columns are not whole blocks
   EXPECT_THROW(kernels->linear(x, ragged, {}, narrow), Error);
+  WeightMatrix unscaled = w.view();
+  unscaled.dtype = DType::kNf4;
+  EXPECT_THROW(kernels->linear(x, unscaled, {}, narrow), Error);
 }
 
 }  // namespace

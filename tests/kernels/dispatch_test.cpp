@@ -85,7 +85,10 @@ TEST(Dispatch, ATableThisMachineCannotRunIsRefused) {
 
 TEST(Dispatch, TablesAreComplete) {
   for (const KernelTable* table : runnable_tables()) {
-    EXPECT_NE(table->linear_q8_0, nullptr) << table->name;
+    for (std::size_t dtype = 0; dtype < kDTypeCount; ++dtype) {
+      EXPECT_NE(table->expand[dtype], nullptr) << table->name << " " << kDTypeTraits[dtype].name;
+      EXPECT_NE(table->linear[dtype], nullptr) << table->name << " " << kDTypeTraits[dtype].name;
+    }
     EXPECT_NE(table->attention_f16, nullptr) << table->name;
     // A table that multiplies rounded activations can round them.
     EXPECT_EQ(table->linear_bf16_rounded == nullptr, table->round_bf16 == nullptr) << table->name;

@@ -6,15 +6,19 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "core/checked_math.h"
 #include "core/float16.h"
 #include "core/matrix.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/stored_rows.h"
+#include "kernels/reference/weight_value.h"
 
 namespace nolens {
 
@@ -55,59 +59,98 @@ class StoredWeights {
     view_.data = bytes_.data() + misalignment;
     std::byte* out = bytes_.data() + misalignment;
     for (std::int64_t i = 0; i < rows * cols; i += block_size(dtype)) {
-      out = append(out, dtype, random);
+      append(out, dtype, random);
+      out += traits(dtype).bytes;
+    }
+    if (needs_scales(dtype)) {
+      scales_ = make_scales(dtype, rows, cols, random);
+      view_.scales = &scales_->scales;
     }
   }
   [[nodiscard]] const WeightMatrix& view() const noexcept { return view_; }
   /// Value as a double; exact.
   [[nodiscard]] double at(std::int64_t row, std::int64_t col) const {
-    const std::byte* data = view_.data + row * view_.bytes_per_row();
-    switch (view_.dtype) {
-      case DType::kF32: return static_cast<double>(read<float>(data + 4 * col));
-      case DType::kF16: return static_cast<double>(to_float(read<F16>(data + 2 * col)));
-      case DType::kBf16: return static_cast<double>(to_float(read<Bf16>(data + 2 * col)));
-      case DType::kQ8_0: {
-        const auto block = read<BlockQ8_0>(data + col / 32 * 34);
-        return static_cast<double>(to_float(F16{block.d})) * block.qs[col % 32];
-      }
-    }
-    return 0.0;
+    return static_cast<double>(weight_value(view_, row, col));
   }
 
  private:
+  /// Scales and the bytes they point to, one byte off alignment.
+  struct Scales {
+    WeightScales scales;
+    std::vector<unsigned char> inner;
+    std::vector<unsigned char> outer;
+  };
+
   template <typename T>
-  static T read(const std::byte* bytes) {
-    T value;
-    std::memcpy(&value, bytes, sizeof(T));
-    return value;
-  }
-  template <typename T>
-  static std::byte* write(std::byte* out, const T& value) {
+  static void write(std::byte* out, const T& value) {
     std::memcpy(out, &value, sizeof(T));
-    return out + sizeof(T);
   }
-  static std::byte* append(std::byte* out, DType dtype, Random& random) {
+  static void append(std::byte* out, DType dtype, Random& random) {
     switch (dtype) {
       case DType::kF32: return write(out, random.normal());
       case DType::kF16: return write(out, to_f16(random.normal()));
       case DType::kBf16: return write(out, to_bf16(random.normal()));
-      case DType::kQ8_0: {
-        BlockQ8_0 block{};
-        block.d = to_f16(random.normal() * 0.01F).bits;
-        for (std::int8_t& q : block.qs) {
-          q = static_cast<std::int8_t>(random.integer(-128, 127));
-        }
-        return write(out, block);
-      }
+      default: break;
     }
-    return out;
+    for (std::int64_t i = 0; i < traits(dtype).bytes; ++i) {
+      out[i] = static_cast<std::byte>(random.integer(0, 255));
+    }
+    const BlockHalves halves = block_halves(dtype);
+    for (std::int64_t i = 0; i < halves.count; ++i) {
+      write(out + halves.offset + 2 * i, to_f16(random.normal() * 0.01F));
+    }
+  }
+  static std::vector<unsigned char> misaligned(const std::vector<float>& values) {
+    std::vector<unsigned char> bytes(4 * values.size() + 1);
+    std::memcpy(bytes.data() + 1, values.data(), 4 * values.size());
+    return bytes;
+  }
+  static std::unique_ptr<Scales> make_scales(DType dtype, std::int64_t rows, std::int64_t cols,
+                                             Random& random) {
+    auto made = std::make_unique<Scales>();
+    WeightScales& s = made->scales;
+    s.block_size = std::int64_t{32} << random.integer(0, 3);
+    const std::int64_t count = dtype == DType::kInt8 ? rows : ceil_div(rows * cols, s.block_size);
+    for (float& entry : s.codebook) {
+      entry = random.normal();
+    }
+    s.value_dtype = static_cast<DType>(random.integer(0, 2));
+    s.nested = dtype != DType::kInt8 && random.integer(0, 1) == 1;
+    if (s.nested) {
+      for (float& entry : s.nested_codebook) {
+        entry = random.normal();
+      }
+      s.nested_block_size = 256;
+      s.nested_offset = random.normal();
+      made->inner.resize(static_cast<std::size_t>(count));
+      for (unsigned char& code : made->inner) {
+        code = static_cast<unsigned char>(random.integer(0, 255));
+      }
+      made->outer = misaligned(random.normals(ceil_div(count, s.nested_block_size)));
+      s.absmax = made->inner.data();
+      s.nested_absmax = made->outer.data() + 1;
+    } else {
+      made->inner = misaligned(random.normals(count));
+      s.absmax = made->inner.data() + 1;
+    }
+    return made;
   }
 
   std::vector<std::byte> bytes_;
+  std::unique_ptr<Scales> scales_;
   WeightMatrix view_;
 };
 
-inline const DType kAllDTypes[] = {DType::kF32, DType::kF16, DType::kBf16, DType::kQ8_0};
+inline const DType kAllDTypes[] = {DType::kF32,  DType::kF16,    DType::kBf16, DType::kQ8_0,
+                                   DType::kQ4_0, DType::kQ4_1,   DType::kQ5_0, DType::kQ5_1,
+                                   DType::kQ4_K, DType::kQ5_K,   DType::kQ6_K, DType::kNf4,
+                                   DType::kFp4,  DType::kIQ4_NL, DType::kInt8};
+static_assert(std::size(kAllDTypes) == kDTypeCount);
+
+/// The next whole number of a format's storage units.
+inline std::int64_t whole_units(DType dtype, std::int64_t values) {
+  return round_up(values, block_size(dtype));
+}
 
 /// One body over all runnable tables, parameterized by name so that test names are stable.
 class TableTest : public testing::TestWithParam<std::string> {

@@ -19,20 +19,6 @@ struct Shape {
   std::int64_t k;
 };
 
-KernelTable::Linear linear_of(const KernelTable& table, DType dtype) {
-  switch (dtype) {
-    case DType::kF32: return table.linear_f32;
-    case DType::kF16: return table.linear_f16;
-    case DType::kBf16: return table.linear_bf16;
-    case DType::kQ8_0: return table.linear_q8_0;
-  }
-  return nullptr;
-}
-
-WeightRows rows_of(const WeightMatrix& w) {
-  return {reinterpret_cast<const unsigned char*>(w.data), w.bytes_per_row()};
-}
-
 /// Ways a table can multiply a stored format.
 enum class Mode { kFloat, kRounded, kInt8 };
 
@@ -89,9 +75,10 @@ class Activations {
   void multiply(const KernelTable& table, Mode mode, const WeightMatrix& w, const float* bias,
                 std::int64_t row, std::int64_t count, std::int64_t n0, std::int64_t n1, float* y,
                 std::int64_t y_stride) {
-    const WeightRows rows = rows_of(w);
+    const StoredRows stored(w);
+    const WeightRows& rows = stored.rows();
     if (mode == Mode::kFloat) {
-      linear_of(table, w.dtype)(
+      table.linear[static_cast<std::size_t>(w.dtype)](
           {&floats_[at(row, 0)], stride_, count, k_, rows, bias, y, y_stride, n0, n1});
     } else if (mode == Mode::kRounded) {
       table.linear_bf16_rounded(
@@ -118,8 +105,12 @@ class Activations {
 
 /// Lengths around one and two vectors and around the block of K that linear.inl sums at a time.
 std::vector<std::int64_t> k_values(DType dtype, std::int64_t lanes) {
-  if (dtype == DType::kQ8_0) {
-    return {32, 96, 768, 800, 1024, 1056, 2080};
+  switch (block_size(dtype)) {
+    case 256: return {256, 768, 1024, 1792};
+    case 32: return {32, 96, 768, 800, 1024, 1056, 2080};
+    case 2:
+      return {2, 6, 2 * lanes - 2 + 2 * (lanes == 1), 2 * lanes, 2 * lanes + 2, 766, 768, 1570};
+    default: break;
   }
   return {1, 3, lanes - 1 + (lanes == 1), lanes, lanes + 1, 2 * lanes + 1, 767, 768, 1000, 1569};
 }
@@ -171,7 +162,8 @@ TEST_P(LinearTable, RowsAtOnceEqualRowsOneByOneBitForBit) {
   for (const auto& [mode, dtype] : modes_of(table())) {
     for (const std::int64_t m : {2, 3, 4, 5, 6, 7, 8, 13, 171}) {
       // 171 rows are more than share a block (linear.inl, kRowBlock).
-      const Shape shape{m, random.integer(1, m == 171 ? 5 : 37), random.integer(1, 70) * 32};
+      const Shape shape{m, random.integer(1, m == 171 ? 5 : 37),
+                        whole_units(dtype, random.integer(1, 70) * 32)};
       const StoredWeights w(dtype, shape.n, shape.k, 1, random);
       const std::vector<float> bias = random.normals(shape.n);
       Activations x(table(), random.normals(m * shape.k), m, shape.k);
@@ -193,7 +185,7 @@ TEST_P(LinearTable, OutputsDoNotDependOnHowTheyAreSplit) {
   Random random(23);
   for (const auto& [mode, dtype] : modes_of(table())) {
     for (const std::int64_t m : {1, 2, 9}) {
-      const Shape shape{m, 41, 1056};
+      const Shape shape{m, 41, whole_units(dtype, 1056)};
       const StoredWeights w(dtype, shape.n, shape.k, 1, random);
       Activations x(table(), random.normals(m * shape.k), m, shape.k);
       std::vector<float> whole(static_cast<std::size_t>(m * shape.n), kNan);
@@ -212,7 +204,7 @@ TEST_P(LinearTable, OutputsDoNotDependOnHowTheyAreSplit) {
 TEST_P(LinearTable, WritesOnlyItsOutputs) {
   Random random(24);
   for (const auto& [mode, dtype] : modes_of(table())) {
-    const Shape shape{7, 21, 64};
+    const Shape shape{7, 21, whole_units(dtype, 64)};
     const StoredWeights w(dtype, shape.n, shape.k, 1, random);
     Activations x(table(), random.normals(shape.m * shape.k), shape.m, shape.k);
     const std::int64_t stride = shape.n + 5;
@@ -229,7 +221,7 @@ TEST_P(LinearTable, NotANumberReachesItsRowAndNoOther) {
   Random random(25);
   for (const auto& [mode, dtype] : modes_of(table())) {
     for (const float bad : {kNan, kInfinity}) {
-      const Shape shape{9, 5, 96};
+      const Shape shape{9, 5, whole_units(dtype, 96)};
       const StoredWeights w(dtype, shape.n, shape.k, 0, random);
       std::vector<float> values = random.normals(shape.m * shape.k);
       values[static_cast<std::size_t>(4 * shape.k + 50)] = bad;

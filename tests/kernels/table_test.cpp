@@ -221,18 +221,23 @@ TEST_P(ElementwiseTable, HalvesAreRoundedAsTheScalarConversionDoes) {
 TEST_P(ElementwiseTable, WeightsExpandExactly) {
   Random random(5);
   for (const DType dtype : kAllDTypes) {
-    const KernelTable::Expand expand =
-        std::array{table().expand_f32, table().expand_f16, table().expand_bf16,
-                   table().expand_q8_0}[static_cast<std::size_t>(dtype)];
+    const KernelTable::Expand expand = table().expand[static_cast<std::size_t>(dtype)];
     for (const std::int64_t length : lengths()) {
-      const std::int64_t n = length * block_size(dtype);
-      const StoredWeights w(dtype, 1, n, 1, random);
-      std::vector<float> y = padded(std::vector<float>(static_cast<std::size_t>(n)));
-      expand(reinterpret_cast<const unsigned char*>(w.view().data), n, 1.0F, y.data() + 1);
-      expect_guards_untouched(y);
-      for (std::int64_t i = 0; i < n; ++i) {
-        ASSERT_EQ(static_cast<double>(y[static_cast<std::size_t>(i + 1)]), w.at(0, i))
-            << dtype_name(dtype) << " length " << n << " element " << i;
+      const std::int64_t unit = block_size(dtype);
+      // Parts of the middle row of three, so that blocks of scales begin and end anywhere.
+      const std::int64_t first = random.integer(0, 5) * unit;
+      const std::int64_t n = length * unit;
+      const StoredWeights w(dtype, 3, first + n + random.integer(0, 2) * unit, 1, random);
+      const StoredRows stored(w.view());
+      for (const float scale : {1.0F, 0.7F}) {
+        std::vector<float> y = padded(std::vector<float>(static_cast<std::size_t>(n)));
+        expand(stored.rows(), 1, first, n, scale, y.data() + 1);
+        expect_guards_untouched(y);
+        for (std::int64_t i = 0; i < n; ++i) {
+          const float value = weight_value(w.view(), 1, first + i);
+          ASSERT_EQ(y[static_cast<std::size_t>(i + 1)], value * scale)
+              << dtype_name(dtype) << " from " << first << " length " << n << " element " << i;
+        }
       }
     }
   }
@@ -244,8 +249,9 @@ TEST_P(ElementwiseTable, EveryHalfExpandsExactly) {
     halves[i] = static_cast<std::uint16_t>(i);
   }
   std::vector<float> y(halves.size());
-  table().expand_f16(reinterpret_cast<const unsigned char*>(halves.data()),
-                     static_cast<std::int64_t>(halves.size()), 1.0F, y.data());
+  const WeightRows rows{reinterpret_cast<const unsigned char*>(halves.data()), 0, nullptr};
+  table().expand[static_cast<std::size_t>(DType::kF16)](
+      rows, 0, 0, static_cast<std::int64_t>(halves.size()), 1.0F, y.data());
   for (std::size_t i = 0; i < halves.size(); ++i) {
     const float expected = to_float(F16{halves[i]});
     ASSERT_TRUE(std::isnan(expected) ? std::isnan(y[i]) : y[i] == expected) << "half " << i;

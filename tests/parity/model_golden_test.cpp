@@ -8,11 +8,13 @@
 #include "engine/model_impl.h"
 #include "nolens/session.h"
 #include "parity/golden_case.h"
+#include "parity/greedy_choice.h"
 
 namespace nolens {
 namespace {
 
 using testing::GoldenCase;
+using testing::greedy_choice;
 using testing::max_difference;
 
 constexpr float kEmbeddingBound = 1e-5F;
@@ -33,15 +35,6 @@ struct Rule {
 constexpr Rule kRules[] = {{"canonical", MaskRule::kCanonical},
                            {"legacy", MaskRule::kLegacy},
                            {"causal", MaskRule::kCausal}};
-
-/// First index of the largest logit that is not suppressed.
-TokenId greedy_choice(std::span<const float> logits, const std::vector<TokenId>& suppressed) {
-  std::vector<float> copy(logits.begin(), logits.end());
-  for (const TokenId id : suppressed) {
-    copy[static_cast<std::size_t>(id)] = -INFINITY;
-  }
-  return static_cast<TokenId>(std::max_element(copy.begin(), copy.end()) - copy.begin());
-}
 
 class GoldenModel : public ::testing::TestWithParam<const char*> {};
 

@@ -174,6 +174,24 @@ TEST(ImageToPatches, CutsRowsOfPatchesInReadingOrder) {
   }
 }
 
+TEST(ImageToPatches, ChannelsFirstIsTheSameValuesInAnotherOrder) {
+  const Image image = noise_image(500, 300);
+  const PatchGrid last = image_to_patches(image, {}, {}, 70, "p");
+  VisionConfig vision;
+  vision.patch_order = PatchOrder::kChannelsFirst;
+  const PatchGrid first = image_to_patches(image, vision, {}, 70, "p");
+  ASSERT_EQ(first.num_patches(), last.num_patches());
+  for (std::int64_t patch = 0; patch < first.num_patches(); ++patch) {
+    for (std::int64_t i = 0; i < 6912; ++i) {  // the published permutation of GGUF files
+      const std::int64_t channel = i / 2304;
+      const std::int64_t row = i % 2304 / 48;
+      const std::int64_t column = i % 48;
+      ASSERT_EQ(first.rows().row(patch)[i],
+                last.rows().row(patch)[row * 144 + column * 3 + channel]);
+    }
+  }
+}
+
 TEST(ImageToPatches, GivesTheReferenceProcessorsValuesBitForBit) {
   // transformers 5.18.0, Gemma4UnifiedImageProcessor, pixel_values without the padding rows.
   struct Frozen {

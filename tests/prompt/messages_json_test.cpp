@@ -139,13 +139,49 @@ TEST(Messages, RefusesTheNetwork) {
   expect_refused(with_part(R"({"type":"image","url":"file:///etc/passwd"})"), "data URL");
 }
 
-TEST(Messages, NamesMessageAndPartOfWhatIsNotSupportedYet) {
+TEST(Messages, RefusesMalformedSoundAndClips) {
   const std::string text = R"({"type":"text","text":"x"},)";
-  for (const char* type : {"audio", "input_audio", "video", "video_url"}) {
+  for (const char* type : {"audio", "video"}) {
     expect_refused(with_part(text + R"({"type":")" + type + "\"}"),
-                   std::string("messages[0].content[1] is of type \"") + type +
-                       "\": audio and video input come with a later version");
+                   "messages[0].content[1] needs exactly one of");
   }
+  expect_refused(with_part(R"({"type":"input_audio"})"), "must be an object with \"data\"");
+  expect_refused(with_part(R"({"type":"input_audio","input_audio":{"data":"Zm9v!"}})"),
+                 "input_audio.data: invalid base64 at character 5");
+  expect_refused(with_part(R"({"type":"audio","url":"data:image/png;base64,Zm9v"})"),
+                 "begins with audio/");
+  expect_refused(with_part(R"({"type":"video_url","video_url":"http://example.org/a.mp4"})"),
+                 "http and https addresses are not fetched");
+  expect_refused(with_part(R"({"type":"video","frames":[]})"), "at least one picture");
+  expect_refused(with_part(R"({"type":"video","frames":[1]})"), "frames[0] must be the path");
+  expect_refused(with_part(R"({"type":"video","frames":["a.png"],"fps":0})"), "fps must be");
+  expect_refused(with_part(R"({"type":"video","path":"a.mp4","num_frames":0})"), "num_frames");
+  expect_refused(with_part(R"({"type":"video","frames":["x"],"path":"y"})"), "unknown key \"path\"");
+}
+
+TEST(Messages, ReadsAClipGivenAsPictures) {
+  const std::string frame = "\"" + std::string(kUrl) + "\"";
+  const auto messages = parsed(with_part(R"({"type":"video","frames":[)" + frame + "," + frame + "," +
+                                         frame + R"(],"fps":2,"max_soft_tokens":140})"));
+  const auto& clip = std::get<VideoPart>(messages.at(0).content.at(0));
+  ASSERT_EQ(clip.video.frames.size(), 3U);
+  EXPECT_EQ(clip.video.frames[0].seconds, 0.0);
+  EXPECT_EQ(clip.video.frames[2].seconds, 1.0);
+  EXPECT_EQ(clip.video.source_frames, 3);
+  EXPECT_EQ(clip.video.source_fps, 2.0);
+  EXPECT_EQ(clip.max_soft_tokens, 140);
+}
+
+TEST(Messages, LimitsTheFramesOfAClipBeforeTheyAreRead) {
+  std::string frames = "\"missing.png\"";
+  for (int i = 0; i < 4; ++i) {
+    frames += ",\"missing.png\"";
+  }
+  MediaOptions options;
+  options.max_frames = 4;
+  expect_error(ErrorCode::kResource, "frames: has 5 pictures, at most 4", [&] {
+    parse_messages(with_part(R"({"type":"video","frames":[)" + frames + "]}"), {}, options);
+  });
 }
 
 TEST(Messages, DropsNothingInSilence) {
@@ -222,16 +258,17 @@ TEST(Messages, CountsPicturesAgainstTheLimits) {
   for (int i = 0; i < 3; ++i) {
     list += (list.empty() ? "" : ",") + std::string(R"({"type":"image","url":")") + kUrl + "\"}";
   }
-  ImageLimits limits;
+  MediaOptions options;
+  ImageLimits& limits = options.image;
   limits.max_images = 3;
-  EXPECT_EQ(parse_messages(with_part(list), {}, limits).at(0).content.size(), 3U);
+  EXPECT_EQ(parse_messages(with_part(list), {}, options).at(0).content.size(), 3U);
   limits.max_images = 2;
   expect_error(ErrorCode::kResource, "content[2]: more than 2 pictures",
-               [&] { parse_messages(with_part(list), {}, limits); });
+               [&] { parse_messages(with_part(list), {}, options); });
   limits.max_images = 3;
   limits.max_total_bytes = 17;
-  expect_error(ErrorCode::kResource, "content[2]: the decoded pictures",
-               [&] { parse_messages(with_part(list), {}, limits); });
+  expect_error(ErrorCode::kResource, "content[2]: the decoded media",
+               [&] { parse_messages(with_part(list), {}, options); });
 }
 
 TEST(Messages, ShowsForeignBytesEscaped) {

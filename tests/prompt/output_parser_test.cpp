@@ -31,6 +31,15 @@ TEST(OutputParser, TakesPlainTextForTheAnswer) {
   EXPECT_EQ(shown(parse_output("")), "[] ");
 }
 
+TEST(OutputParser, TakesAllOutputOfGemma3ForTheAnswerAtOnce) {
+  const std::string text = "a<|channel>thought\nb<channel|><|tool_call>call:f{}<tool_call|><turn|>";
+  EXPECT_EQ(shown(parse_output(text, ChatFamily::kGemma3)), "[] " + text);
+  OutputParser parser(ChatFamily::kGemma3);
+  EXPECT_EQ(parser.push("a<").text, "a<");
+  EXPECT_EQ(parser.finish().text, "");
+  EXPECT_EQ(parser.push("<|channel>x").text, "<|channel>x");
+}
+
 TEST(OutputParser, SplitsReasoningFromTheAnswer) {
   EXPECT_EQ(shown(parse_output("<|channel>thought\nLet me see.\n<channel|>Four.")),
             "[Let me see.] Four.");

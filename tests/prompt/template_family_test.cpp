@@ -37,6 +37,31 @@ TEST(TemplateFamily, DoesNotKnowTheFirstPreview) {
             TemplateFamily::kUnknown);
 }
 
+/// The pieces of a Gemma 3 template that count, in no working order; `newline` as a file may write
+/// it.
+std::string gemma3_pieces(const std::string& newline) {
+  return "{% if messages[0]['role'] == 'system' %}{% set first_user_prefix = "
+         "messages[0]['content'] + '" +
+         newline + newline +
+         "' %}{% endif %}Conversation roles must alternate{% set role = \"model\" %}"
+         "<start_of_turn>{{ first_user_prefix if loop.first }}{{ message['content'] | trim }}"
+         "{{ item['text'] | trim }}<end_of_turn>";
+}
+
+TEST(TemplateFamily, RecognisesGemma3WithLineBreaksOfBothKinds) {
+  EXPECT_EQ(chat_template_family(gemma3_pieces("\n")), TemplateFamily::kGemma3);
+  EXPECT_EQ(chat_template_family(gemma3_pieces("\\n")), TemplateFamily::kGemma3);
+}
+
+TEST(TemplateFamily, DoesNotKnowGemma3TemplatesWithOtherRules) {
+  const std::string known = gemma3_pieces("\n");
+  EXPECT_EQ(chat_template_family(gemma3_pieces("")), TemplateFamily::kUnknown);
+  for (const char* piece : {"first_user_prefix if loop.first", "Conversation roles", "\"model\"",
+                            "message['content'] | trim", "<end_of_turn>", "== 'system'"}) {
+    EXPECT_EQ(chat_template_family(replaced(known, piece, "")), TemplateFamily::kUnknown) << piece;
+  }
+}
+
 TEST(TemplateFamily, DoesNotKnowOtherTemplates) {
   EXPECT_EQ(chat_template_family(""), TemplateFamily::kUnknown);
   EXPECT_EQ(chat_template_family("{{ '<start_of_turn>' + role + '\\n' }}"),

@@ -4,7 +4,8 @@ import argparse
 import importlib
 import pathlib
 
-STEPS = ["models", "cases", "masks", "bf16", "preprocess", "images", "chat", "tokens"]
+STEPS = ["models", "cases", "media", "masks", "bf16", "preprocess", "images", "chat", "tokens", "gemma3",
+         "block_goldens", "bnb_goldens"]
 
 
 def main():

@@ -35,6 +35,10 @@ MODELS = {
     "tiny_bf16": dict(
         seed=5, hidden_size=96, intermediate_size=128, window=80, dtype="bfloat16",
         layer_types="ssfsf", stored_names=True, old_config=True),
+    # Frames of 640 samples, as released, so that 30 seconds are 750 tokens.
+    "tiny_sound": dict(
+        seed=7, hidden_size=64, intermediate_size=96, window=80, dtype="float32",
+        layer_types="sfsf", stored_names=True, old_config=True, frame=640),
 }
 
 # In-memory name -> name as stored in the released checkpoint.
@@ -129,10 +133,10 @@ def config_dict(spec):
         },
         "audio_config": {
             "model_type": "gemma4_unified_audio",
-            "audio_embed_dim": 32,
-            "audio_samples_per_token": 32,
-            "hidden_size": 32,
-            "output_proj_dims": 32,
+            "audio_embed_dim": spec.get("frame", 32),
+            "audio_samples_per_token": spec.get("frame", 32),
+            "hidden_size": spec.get("frame", 32),
+            "output_proj_dims": spec.get("frame", 32),
             "rms_norm_eps": 1e-6,
             "initializer_range": 0.02,
             "dtype": spec["dtype"],
@@ -141,7 +145,7 @@ def config_dict(spec):
     }
 
 
-def processor_config():
+def processor_config(spec):
     """processor_config.json of the released model, with the small geometry."""
     image = {
         "image_processor_type": "Gemma4UnifiedImageProcessor",
@@ -160,7 +164,8 @@ def processor_config():
         "video_processor": video,
         "feature_extractor": {
             "feature_extractor_type": "Gemma4UnifiedAudioFeatureExtractor",
-            "audio_samples_per_token": 32, "feature_size": 32, "padding_side": "right",
+            "audio_samples_per_token": spec.get("frame", 32), "feature_size": spec.get("frame", 32),
+            "padding_side": "right",
             "padding_value": 0.0, "return_attention_mask": True, "sampling_rate": 16000,
         },
     }
@@ -230,7 +235,7 @@ def write_model(directory, spec):
     else:
         config_json = json.loads(config.to_json_string())
         config_json["architectures"] = ["Gemma4UnifiedForConditionalGeneration"]
-    for name, value in [("config.json", config_json), ("processor_config.json", processor_config()),
+    for name, value in [("config.json", config_json), ("processor_config.json", processor_config(spec)),
                         ("generation_config.json", generation_config())]:
         (directory / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
     make_tokenizer.write(directory, VOCAB, LONGEST_RUN, EXTRA_CHARACTERS)

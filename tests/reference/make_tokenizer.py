@@ -69,10 +69,10 @@ def _train(lines, count, known):
     return words, merges
 
 
-def build(vocab_size, longest_run, extra_characters=""):
-    """The tokenizer.json object with exactly `vocab_size` entries."""
+def build(vocab_size, longest_run, extra_characters="", added_tokens=tuple(ADDED_TOKENS)):
+    """The tokenizer.json object with exactly `vocab_size` entries, `added_tokens` first."""
     lines = [line.replace(" ", "▁") for line in CORPUS.splitlines() if line]
-    vocab = list(ADDED_TOKENS) + [f"<0x{b:02X}>" for b in range(256)]
+    vocab = list(added_tokens) + [f"<0x{b:02X}>" for b in range(256)]
     newline_words, newline_merges = _runs("\n", longest_run)
     space_words, space_merges = _runs("▁", longest_run)
     vocab += ["\n", *newline_words, *space_words, "\t", "▁"]
@@ -98,7 +98,7 @@ def build(vocab_size, longest_run, extra_characters=""):
         "added_tokens": [
             {"id": ids[t], "content": t, "single_word": False, "lstrip": False, "rstrip": False,
              "normalized": False, "special": True}
-            for t in ADDED_TOKENS
+            for t in added_tokens
         ],
         "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
         "pre_tokenizer": {"type": "Split", "pattern": {"String": " "},

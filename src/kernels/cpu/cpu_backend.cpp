@@ -10,6 +10,7 @@
 #include "kernels/cpu/attention_plan.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/for_each_chunk.h"
+#include "kernels/cpu/stored_rows.h"
 
 namespace nolens {
 namespace {
@@ -23,10 +24,6 @@ constexpr std::int64_t kSerialProduct = 64 * 1024;
 // Outputs a thread takes at a time with many rows: x streams from the level 3 cache once per chunk,
 // at 4 bytes per 32 multiplications and lane.
 constexpr std::int64_t kOutputsPerChunk = 32;
-
-const unsigned char* bytes_of(const std::byte* data) noexcept {
-  return reinterpret_cast<const unsigned char*>(data);
-}
 
 void check_same_shape(ConstMatrix a, ConstMatrix b) {
   NOLENS_CHECK(a.rows == b.rows && a.cols == b.cols);
@@ -59,10 +56,10 @@ class CpuKernels final : public Kernels {
     for (const TokenId id : ids) {
       NOLENS_CHECK(id >= 0 && id < table.rows);
     }
-    const KernelTable::Expand expand = expand_of(table.dtype);
+    const KernelTable::Expand expand = table_.expand[static_cast<std::size_t>(table.dtype)];
+    const StoredRows stored(table);
     for_rows(y.rows, y.cols, [&](std::int64_t t) {
-      const std::byte* row = table.data + ids[static_cast<std::size_t>(t)] * table.bytes_per_row();
-      expand(bytes_of(row), y.cols, scale, y.row(t));
+      expand(stored.rows(), ids[static_cast<std::size_t>(t)], 0, y.cols, scale, y.row(t));
     });
   }
 
@@ -109,8 +106,9 @@ class CpuKernels final : public Kernels {
     } else if (!options_.exact && w.dtype == DType::kQ8_0 && table_.linear_q8_0_int8 != nullptr) {
       linear_int8(x, w, bias, y);
     } else {
-      const KernelTable::Linear kernel = linear_of(w.dtype);
-      LinearArgs<float> args{x.data,      x.stride, x.rows,   x.cols, weight_rows(w),
+      const KernelTable::Linear kernel = table_.linear[static_cast<std::size_t>(w.dtype)];
+      const StoredRows stored(w);
+      LinearArgs<float> args{x.data,      x.stride, x.rows,   x.cols, stored.rows(),
                              bias.data(), y.data,   y.stride, 0,      0};
       for_outputs(x.rows, w, [&](std::int64_t begin, std::int64_t end) {
         LinearArgs<float> part = args;
@@ -186,37 +184,14 @@ class CpuKernels final : public Kernels {
   }
 
  private:
-  [[nodiscard]] KernelTable::Expand expand_of(DType dtype) const {
-    switch (dtype) {
-      case DType::kF32: return table_.expand_f32;
-      case DType::kF16: return table_.expand_f16;
-      case DType::kBf16: return table_.expand_bf16;
-      case DType::kQ8_0: return table_.expand_q8_0;
-    }
-    check_failed("dtype has an expand kernel", __FILE__, __LINE__);
-  }
-
-  [[nodiscard]] KernelTable::Linear linear_of(DType dtype) const {
-    switch (dtype) {
-      case DType::kF32: return table_.linear_f32;
-      case DType::kF16: return table_.linear_f16;
-      case DType::kBf16: return table_.linear_bf16;
-      case DType::kQ8_0: return table_.linear_q8_0;
-    }
-    check_failed("dtype has a linear kernel", __FILE__, __LINE__);
-  }
-
   static void check_weight(const WeightMatrix& w) {
     NOLENS_CHECK(!w.empty() && w.rows >= 0 && w.cols > 0 && w.cols % block_size(w.dtype) == 0);
+    NOLENS_CHECK(!needs_scales(w.dtype) || w.scales != nullptr);
   }
 
   static std::int64_t check_heads(std::int64_t heads, ConstMatrix x) {
     NOLENS_CHECK(heads > 0 && x.cols % heads == 0);
     return x.cols / heads;
-  }
-
-  static WeightRows weight_rows(const WeightMatrix& w) noexcept {
-    return {bytes_of(w.data), w.bytes_per_row()};
   }
 
   void store_row(const float* x, std::int64_t n, KvType type, std::byte* rows, std::int64_t slot) {
@@ -271,8 +246,8 @@ class CpuKernels final : public Kernels {
     for_rows(x.rows, x.cols,
              [&](std::int64_t t) { table_.round_bf16(x.row(t), x.cols, rounded + t * x.cols); });
     for_outputs(x.rows, w, [&](std::int64_t begin, std::int64_t end) {
-      table_.linear_bf16_rounded({rounded, x.cols, x.rows, x.cols, weight_rows(w), bias.data(),
-                                  y.data, y.stride, begin, end});
+      table_.linear_bf16_rounded({rounded, x.cols, x.rows, x.cols, StoredRows(w).rows(),
+                                  bias.data(), y.data, y.stride, begin, end});
     });
   }
 
@@ -286,7 +261,7 @@ class CpuKernels final : public Kernels {
     });
     for_outputs(x.rows, w, [&](std::int64_t begin, std::int64_t end) {
       table_.linear_q8_0_int8(
-          {q, x.rows, x.cols, weight_rows(w), bias.data(), y.data, y.stride, begin, end});
+          {q, x.rows, x.cols, StoredRows(w).rows(), bias.data(), y.data, y.stride, begin, end});
     });
   }
 

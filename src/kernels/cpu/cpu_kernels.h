@@ -7,17 +7,32 @@
 //           which rows share a call. tests/kernels/table_test.cpp compares bit for bit.
 // Pointers may have any alignment that their type allows; unsigned char* any at all.
 // This header is included by code built for an instruction set: it may define data only, no
-// functions.
+// functions; and of core/dtype.h that code may use the enumeration only.
 #pragma once
 
 #include <cstdint>
 
+#include "core/dtype.h"
+
 namespace nolens {
 
-/// Rows of weights [N, K] as they lie in the file: F32, F16, BF16 or Q8_0 by the function called.
+/// WeightScales (core/weight_scales.h) as plain data.
+struct BlockScales {
+  const float* codebook;  ///< [16]
+  std::int64_t block_size;
+  const unsigned char* absmax;
+  const float* nested_codebook;        ///< [256]
+  const unsigned char* nested_absmax;  ///< null if the scales are not nested
+  std::int64_t nested_block_size;
+  float nested_offset;
+  DType value_dtype;
+};
+
+/// Rows of weights [N, K] as they lie in the file, in the format of the function called.
 struct WeightRows {
   const unsigned char* data;
   std::int64_t row_bytes;
+  const BlockScales* scales;  ///< of NF4, FP4 and INT8
 };
 
 /// y[m, n] = sum_k x[m, k] * w[n, k] + bias[n]     for n in [n0, n1)
@@ -26,7 +41,7 @@ struct LinearArgs {
   const X* x;             ///< [M, K]
   std::int64_t x_stride;  ///< from row to row
   std::int64_t m;
-  std::int64_t k;  ///< any positive number; a multiple of 32 for Q8_0
+  std::int64_t k;  ///< any positive number of whole storage units
   WeightRows w;
   const float* bias;  ///< [N], or null for none; added after the sum
   float* y;           ///< [M, N]
@@ -83,26 +98,23 @@ inline constexpr std::int64_t kAttentionScratchPerRow = kAttentionTile + 3;
 struct KernelTable {
   const char* name;     ///< as NOLENS_CPU spells it
   std::int64_t lanes;   ///< W
-  std::int64_t tile_m;  ///< rows that share a register tile in linear_*
+  std::int64_t tile_m;  ///< rows that share a register tile in linear
 
-  // ---- Weights as float: y[i] = w[i] * scale, i < n. Exact for scale = 1; else one rounding.
-  using Expand = void (*)(const unsigned char* w, std::int64_t n, float scale, float* y) noexcept;
-  Expand expand_f32;
-  Expand expand_f16;
-  Expand expand_bf16;
-  Expand expand_q8_0;
+  // ---- Weights as float: y[i] = value k0 + i of a row, then times scale; i < count.
+  // k0 and count are whole storage units. For scale = 1 the exact bits of the format's definition.
+  using Expand = void (*)(const WeightRows& w, std::int64_t row, std::int64_t k0,
+                          std::int64_t count, float scale, float* y) noexcept;
+  Expand expand[kDTypeCount];  ///< by DType
 
-  // ---- Linear, float activations. |error| <= (K/W + 16) * eps * sum_k |x * w|
+  // ---- Linear, float activations. |error| <= (K/W + 16) * eps * sum_k |x * w|, w as expand gives
+  // it
   using Linear = void (*)(const LinearArgs<float>& args) noexcept;
-  Linear linear_f32;
-  Linear linear_f16;
-  Linear linear_bf16;
-  Linear linear_q8_0;
+  Linear linear[kDTypeCount];  ///< by DType
 
   // ---- Linear, rounded activations; null where the instruction set has no dot product for them.
   /// y[i] = bfloat16 nearest to x[i], ties to even.
   void (*round_bf16)(const float* x, std::int64_t n, std::uint16_t* y) noexcept;
-  /// As linear_bf16 with bfloat16 x; subnormal x and w count as 0.
+  /// As linear of BF16 with bfloat16 x; subnormal x and w count as 0.
   void (*linear_bf16_rounded)(const LinearArgs<std::uint16_t>& args) noexcept;
   /// One row of `blocks` * 32 values: scale = max |x| / 127, q = x / scale to nearest.
   /// A block with NaN or infinity gets scale NaN; one below 2^-100 becomes zero.

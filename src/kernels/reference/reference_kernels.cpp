@@ -10,6 +10,7 @@
 
 #include "core/check.h"
 #include "core/float16.h"
+#include "kernels/reference/weight_value.h"
 
 namespace nolens {
 namespace {
@@ -19,20 +20,6 @@ T read(const std::byte* bytes) {
   T value;
   std::memcpy(&value, bytes, sizeof(T));
   return value;
-}
-
-/// Value k of a stored row.
-double weight_at(const std::byte* row, DType dtype, std::int64_t k) {
-  switch (dtype) {
-    case DType::kF32: return static_cast<double>(read<float>(row + 4 * k));
-    case DType::kF16: return static_cast<double>(to_float(read<F16>(row + 2 * k)));
-    case DType::kBf16: return static_cast<double>(to_float(read<Bf16>(row + 2 * k)));
-    case DType::kQ8_0: {
-      const auto block = read<BlockQ8_0>(row + k / kQ8_0BlockSize * 34);
-      return static_cast<double>(to_float(F16{block.d})) * block.qs[k % kQ8_0BlockSize];
-    }
-  }
-  return 0.0;
 }
 
 double cache_at(const std::byte* cache, KvType type, std::int64_t index) {
@@ -72,7 +59,7 @@ class ReferenceKernels final : public Kernels {
       const TokenId id = ids[static_cast<std::size_t>(t)];
       NOLENS_CHECK(id >= 0 && id < table.rows);
       for (std::int64_t i = 0; i < y.cols; ++i) {
-        const double value = weight_at(table.data + id * table.bytes_per_row(), table.dtype, i);
+        const auto value = static_cast<double>(weight_value(table, id, i));
         y.row(t)[i] = static_cast<float>(value * static_cast<double>(scale));
       }
     }
@@ -120,11 +107,10 @@ class ReferenceKernels final : public Kernels {
   void linear(ConstMatrix x, const WeightMatrix& w, std::span<const float> bias,
               Matrix y) override {
     for (std::int64_t n = 0; n < w.rows; ++n) {
-      const std::byte* row = w.data + n * w.bytes_per_row();
       for (std::int64_t t = 0; t < x.rows; ++t) {
         double sum = bias.empty() ? 0.0 : static_cast<double>(bias[static_cast<std::size_t>(n)]);
         for (std::int64_t k = 0; k < w.cols; ++k) {
-          sum += static_cast<double>(x.row(t)[k]) * weight_at(row, w.dtype, k);
+          sum += static_cast<double>(x.row(t)[k]) * static_cast<double>(weight_value(w, n, k));
         }
         y.row(t)[n] = static_cast<float>(sum);
       }

@@ -49,8 +49,9 @@ struct Bf16Dot {
     return {
         _mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(x.v), reinterpret_cast<__m512bh>(w.v))};
   }
-  static void fill_panel(const unsigned char* row, std::int64_t k0, std::int64_t count,
+  static void fill_panel(const WeightRows& w, std::int64_t n, std::int64_t k0, std::int64_t count,
                          std::uint16_t* panel) noexcept {
+    const unsigned char* row = w.data + n * w.row_bytes;
     std::int64_t k = 0;
     for (; k + kStep <= count; k += kStep) {
       _mm512_storeu_si512(panel + k, load_w(row, k0 + k).v);

@@ -1,11 +1,32 @@
-// How a weight row of each format becomes float vectors. A new format is one more struct here:
+// How a weight row becomes floats. Every format has
+//   expand(w, row, k0, count, y)   y[i] = value k0 + i of a row; k0 and count are whole storage
+//   units
+// and those that products read in place also
 //   load(row, k)       lanes k … k + W - 1; k is a multiple of W
 //   load_partial(row, k, n)   the first n of them, the others 0
-// Every conversion is exact: a float has room for the product of a half and an int8.
+// The conversions here are exact: a float has room for the product of a half and an int8.
 #pragma once
+
+#include "kernels/cpu/generic/elementwise.inl"
 
 namespace nolens {
 namespace {
+
+/// A row format from load() and load_partial() of another.
+template <class Loads>
+struct LoadedFormat : Loads {
+  static void expand(const WeightRows& w, std::int64_t row, std::int64_t k0, std::int64_t count,
+                     float* y) noexcept {
+    const unsigned char* data = w.data + row * w.row_bytes;
+    std::int64_t i = 0;
+    for (; i + Vec::kLanes <= count; i += Vec::kLanes) {
+      store(y + i, Loads::load(data, k0 + i));
+    }
+    if (i < count) {
+      store_partial(y + i, Loads::load_partial(data, k0 + i, count - i), count - i);
+    }
+  }
+};
 
 struct F32Format {
   static Vec load(const unsigned char* row, std::int64_t k) noexcept {
@@ -47,14 +68,11 @@ struct Q8Format {
 };
 
 template <class Format>
-void expand_row(const unsigned char* w, std::int64_t n, float scale, float* y) noexcept {
-  const Vec scales = set1(scale);
-  std::int64_t i = 0;
-  for (; i + Vec::kLanes <= n; i += Vec::kLanes) {
-    store(y + i, mul(Format::load(w, i), scales));
-  }
-  if (i < n) {
-    store_partial(y + i, mul(Format::load_partial(w, i, n - i), scales), n - i);
+void expand_row(const WeightRows& w, std::int64_t row, std::int64_t k0, std::int64_t count,
+                float scale, float* y) noexcept {
+  Format::expand(w, row, k0, count, y);
+  if (scale != 1.0F) {
+    scale_values(scale, count, y);
   }
 }
 

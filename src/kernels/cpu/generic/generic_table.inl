@@ -3,6 +3,8 @@
 #pragma once
 
 #include "kernels/cpu/generic/attention.inl"
+#include "kernels/cpu/generic/block_formats.inl"
+#include "kernels/cpu/generic/code_formats.inl"
 #include "kernels/cpu/generic/elementwise.inl"
 #include "kernels/cpu/generic/formats.inl"
 #include "kernels/cpu/generic/linear.inl"
@@ -11,19 +13,40 @@
 namespace nolens {
 namespace {
 
+/// A format that products read in place.
+template <class Format>
+constexpr void set_direct(KernelTable& table, DType dtype) noexcept {
+  table.expand[static_cast<int>(dtype)] = expand_row<LoadedFormat<Format>>;
+  table.linear[static_cast<int>(dtype)] = linear<FloatDot<Format>>;
+}
+
+/// A format that products expand block by block.
+template <class Format>
+constexpr void set_by_panels(KernelTable& table, DType dtype) noexcept {
+  table.expand[static_cast<int>(dtype)] = expand_row<Format>;
+  table.linear[static_cast<int>(dtype)] = linear_of_blocks<Format>;
+}
+
 constexpr KernelTable generic_table(const char* name) noexcept {
   KernelTable table{};
   table.name = name;
   table.lanes = Vec::kLanes;
   table.tile_m = kTileM;
-  table.expand_f32 = expand_row<F32Format>;
-  table.expand_f16 = expand_row<F16Format>;
-  table.expand_bf16 = expand_row<Bf16Format>;
-  table.expand_q8_0 = expand_row<Q8Format>;
-  table.linear_f32 = linear<FloatDot<F32Format>>;
-  table.linear_f16 = linear<FloatDot<F16Format>>;
-  table.linear_bf16 = linear<FloatDot<Bf16Format>>;
-  table.linear_q8_0 = linear<FloatDot<Q8Format>>;
+  set_direct<F32Format>(table, DType::kF32);
+  set_direct<F16Format>(table, DType::kF16);
+  set_direct<Bf16Format>(table, DType::kBf16);
+  set_direct<Q8Format>(table, DType::kQ8_0);
+  set_by_panels<BlockFormat<Q4_0Block>>(table, DType::kQ4_0);
+  set_by_panels<BlockFormat<Q4_1Block>>(table, DType::kQ4_1);
+  set_by_panels<BlockFormat<Q5_0Block>>(table, DType::kQ5_0);
+  set_by_panels<BlockFormat<Q5_1Block>>(table, DType::kQ5_1);
+  set_by_panels<BlockFormat<Q4_KBlock>>(table, DType::kQ4_K);
+  set_by_panels<BlockFormat<Q5_KBlock>>(table, DType::kQ5_K);
+  set_by_panels<BlockFormat<Q6_KBlock>>(table, DType::kQ6_K);
+  set_by_panels<BlockFormat<IQ4_NLBlock>>(table, DType::kIQ4_NL);
+  set_by_panels<CodeFormat>(table, DType::kNf4);
+  set_by_panels<CodeFormat>(table, DType::kFp4);
+  set_by_panels<Int8Format>(table, DType::kInt8);
   table.rms_norm = rms_norm_row;
   table.layer_norm = layer_norm_row;
   table.rope = rope_head;

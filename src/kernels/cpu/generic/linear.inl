@@ -8,7 +8,7 @@
 //   X, kStep        element type of x, elements per step
 //   kSumBlock       k per block
 //   load_x, load_w, multiply_add
-//   Panel           the Dot that reads a panel (below); fill_panel(w, k0, count, panel)
+//   Panel           the Dot that reads a panel (below); fill_panel(w, row, k0, count, panel)
 #pragma once
 
 #include "kernels/cpu/generic/formats.inl"
@@ -18,7 +18,7 @@ namespace {
 
 // A panel of 4 rows and a tile of rows of x for one block, 4 * 3 KiB + kTileM * 3 KiB, share a
 // level 1 cache of 32 KiB; folding 24 accumulators (90 instructions) is 8 % of the block's 24 * 48
-// FMAs at W = 16. A multiple of 32 values, so that blocks of Q8_0 are not cut.
+// FMAs at W = 16. A multiple of 256 values, so that no format's blocks are cut.
 constexpr std::int64_t kSumBlockBytes = 3072;
 constexpr int kTileN = 4;
 // Rows of x whose block, 3 KiB each, stays in half of a level 2 cache of 1 MiB while panels pass
@@ -46,15 +46,22 @@ struct FloatDot {
   }
   static Vec multiply_add(Vec sum, XVec x, WVec w) noexcept { return fma(x, w, sum); }
 
-  static void fill_panel(const unsigned char* row, std::int64_t k0, std::int64_t count,
+  static void fill_panel(const WeightRows& w, std::int64_t row, std::int64_t k0, std::int64_t count,
                          float* panel) noexcept {
-    std::int64_t k = 0;
-    for (; k + kStep <= count; k += kStep) {
-      store(panel + k, Format::load(row, k0 + k));
-    }
-    if (k < count) {
-      store(panel + k, Format::load_partial(row, k0 + k, count - k));
-    }
+    LoadedFormat<Format>::expand(w, row, k0, count, panel);
+  }
+};
+
+/// Float x times weights that are not read in place: always by panels.
+template <class Format>
+struct PanelDot {
+  using X = float;
+  using PanelElement = float;
+  using Panel = FloatDot<F32Format>;
+  static constexpr std::int64_t kSumBlock = Panel::kSumBlock;
+  static void fill_panel(const WeightRows& w, std::int64_t row, std::int64_t k0, std::int64_t count,
+                         float* panel) noexcept {
+    Format::expand(w, row, k0, count, panel);
   }
 };
 
@@ -180,27 +187,62 @@ inline void panel_rows(const LinearArgs<typename Dot::X>& a, const unsigned char
   while (m + kTileM <= m_end) {
     tile.template operator()<kTileM>();
   }
-  while (m < m_end) {
-    tile.template operator()<1>();
+  switch (m_end - m) {
+    case 1: return tile.template operator()<1>();
+    case 2: return tile.template operator()<(kTileM > 2 ? 2 : 1)>();
+    case 3: return tile.template operator()<(kTileM > 3 ? 3 : 1)>();
+    case 4: return tile.template operator()<(kTileM > 4 ? 4 : 1)>();
+    case 5: return tile.template operator()<(kTileM > 5 ? 5 : 1)>();
+    default: return;
   }
 }
 
-/// Many rows of x: weights are converted once per kRowBlock of them, four rows and one block of K
-/// at a time, into a panel that stays in the level 1 cache.
+/// Weights become floats four rows and one block of K at a time, in a panel that stays in the level
+/// 1 cache.
+template <class Dot>
+struct Panels {
+  using Args = LinearArgs<typename Dot::X>;
+  alignas(64) typename Dot::PanelElement values[kTileN][Dot::kSumBlock] = {};
+
+  /// The product of outputs [n, n + 4), one block of K from k and rows [m, m_end) of x.
+  void multiply(const Args& a, std::int64_t n, std::int64_t k, std::int64_t m,
+                std::int64_t m_end) noexcept {
+    const std::int64_t count = smaller(Dot::kSumBlock, a.k - k);
+    const auto columns = static_cast<int>(smaller(kTileN, a.n1 - n));
+    for (int j = 0; j < columns; ++j) {
+      Dot::fill_panel(a.w, n + j, k, count, values[j]);
+    }
+    const auto* bytes = static_cast<const unsigned char*>(static_cast<const void*>(values));
+    panel_rows<Dot>(a, bytes, k, count, n, columns, m, m_end);
+  }
+};
+
+/// Many rows of x: weights are converted once per kRowBlock of them.
 template <class Dot>
 void linear_by_panels(const LinearArgs<typename Dot::X>& a) noexcept {
-  alignas(64) typename Dot::PanelElement panel[kTileN][Dot::kSumBlock] = {};
-  const auto* panel_bytes = static_cast<const unsigned char*>(static_cast<const void*>(panel));
+  Panels<Dot> panels;
   for (std::int64_t m = 0; m < a.m; m += kRowBlock) {
     for (std::int64_t k = 0; k < a.k; k += Dot::kSumBlock) {
-      const std::int64_t count = smaller(Dot::kSumBlock, a.k - k);
       for (std::int64_t n = a.n0; n < a.n1; n += kTileN) {
-        const auto columns = static_cast<int>(smaller(kTileN, a.n1 - n));
-        for (int j = 0; j < columns; ++j) {
-          Dot::fill_panel(a.w.data + (n + j) * a.w.row_bytes, k, count, panel[j]);
-        }
-        panel_rows<Dot>(a, panel_bytes, k, count, n, columns, m, smaller(a.m, m + kRowBlock));
+        panels.multiply(a, n, k, m, smaller(a.m, m + kRowBlock));
       }
+    }
+  }
+}
+
+/// Weights that are not read in place. A few rows of x follow whole rows of w, which the memory
+/// then delivers as streams.
+template <class Format>
+void linear_of_blocks(const LinearArgs<float>& a) noexcept {
+  using Dot = PanelDot<Format>;
+  if (a.m > kTileM) {
+    linear_by_panels<Dot>(a);
+    return;
+  }
+  Panels<Dot> panels;
+  for (std::int64_t n = a.n0; n < a.n1; n += kTileN) {
+    for (std::int64_t k = 0; k < a.k; k += Dot::kSumBlock) {
+      panels.multiply(a, n, k, 0, a.m);
     }
   }
 }

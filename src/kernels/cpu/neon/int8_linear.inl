@@ -1,5 +1,5 @@
 // Q8_0 weights times int8 activations on aarch64, read in place, 4 rows of w by up to 4 rows of x
-// at a time. Include after a byte_product_*.h.
+// at a time. Include after byte_product.h.
 //
 // Order, the same for every shape: sum = 0; for each block of 32 in turn
 // sum = fma(float(sum of the block's 32 products), weight scale * activation scale, sum); then the

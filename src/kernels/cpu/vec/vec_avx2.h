@@ -16,6 +16,10 @@ struct Mask {
   __m256 m;
 };
 
+struct Ints {
+  __m256i v;
+};
+
 inline __m256i first_lanes(std::int64_t n) noexcept {
   const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), index);
@@ -147,6 +151,67 @@ inline Vec select(Mask m, Vec a, Vec b) noexcept {
 }
 inline Vec lane_numbers() noexcept {
   return {_mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7)};
+}
+
+inline Ints load_u8(const unsigned char* p) noexcept {
+  return {_mm256_cvtepu8_epi32(_mm_loadl_epi64(as_m128i(p)))};
+}
+inline Ints load_pairs(const unsigned char* p) noexcept {
+  std::int32_t bytes = 0;
+  __builtin_memcpy(&bytes, p, 4);
+  const __m256i twice = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(bytes));
+  return {_mm256_or_si256(_mm256_srli_epi64(twice, 4), _mm256_slli_epi64(twice, 32))};
+}
+inline Ints lane_bits(std::uint32_t bits) noexcept {
+  const __m256i all = _mm256_set1_epi32(static_cast<int>(bits));
+  const __m256i first = _mm256_srlv_epi32(all, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  return {_mm256_and_si256(first, _mm256_set1_epi32(1))};
+}
+inline Ints bit_and(Ints a, std::int32_t mask) noexcept {
+  return {_mm256_and_si256(a.v, _mm256_set1_epi32(mask))};
+}
+inline Ints bit_or(Ints a, Ints b) noexcept {
+  return {_mm256_or_si256(a.v, b.v)};
+}
+template <int kBits>
+inline Ints shift_left(Ints a) noexcept {
+  return {_mm256_slli_epi32(a.v, kBits)};
+}
+template <int kBits>
+inline Ints shift_right(Ints a) noexcept {
+  return {_mm256_srli_epi32(a.v, kBits)};
+}
+inline Ints add(Ints a, std::int32_t b) noexcept {
+  return {_mm256_add_epi32(a.v, _mm256_set1_epi32(b))};
+}
+inline Ints add(Ints a, Ints b) noexcept {
+  return {_mm256_add_epi32(a.v, b.v)};
+}
+inline Vec to_floats(Ints a) noexcept {
+  return {_mm256_cvtepi32_ps(a.v)};
+}
+inline Ints bits_of(Vec a) noexcept {
+  return {_mm256_castps_si256(a.v)};
+}
+inline Vec from_bits(Ints a) noexcept {
+  return {_mm256_castsi256_ps(a.v)};
+}
+inline Vec round_to_half(Vec a) noexcept {
+  return {_mm256_cvtph_ps(_mm256_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT))};
+}
+struct Table16 {
+  __m256 low;
+  __m256 high;
+};
+inline Table16 load_table(const float* p) noexcept {
+  return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+inline Vec lookup(Table16 table, Ints index) noexcept {
+  // The permutations read the low 3 bits; the fourth, moved to the sign, chooses between them.
+  const __m256 from_low = _mm256_permutevar8x32_ps(table.low, index.v);
+  const __m256 from_high = _mm256_permutevar8x32_ps(table.high, index.v);
+  const __m256 choice = _mm256_castsi256_ps(_mm256_slli_epi32(index.v, 28));
+  return {_mm256_blendv_ps(from_low, from_high, choice)};
 }
 
 inline float reduce_add(Vec a) noexcept {

@@ -16,6 +16,10 @@ struct Mask {
   __mmask16 m;
 };
 
+struct Ints {
+  __m512i v;
+};
+
 inline __mmask16 first_lanes(std::int64_t n) noexcept {
   return static_cast<__mmask16>((1U << static_cast<unsigned>(n)) - 1U);
 }
@@ -129,6 +133,60 @@ inline Vec select(Mask m, Vec a, Vec b) noexcept {
 }
 inline Vec lane_numbers() noexcept {
   return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
+}
+
+inline Ints load_u8(const unsigned char* p) noexcept {
+  const auto* bytes = static_cast<const __m128i*>(static_cast<const void*>(p));
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(bytes))};
+}
+inline Ints load_pairs(const unsigned char* p) noexcept {
+  const auto* bytes = static_cast<const __m128i*>(static_cast<const void*>(p));
+  const __m512i twice = _mm512_cvtepu8_epi64(_mm_loadl_epi64(bytes));
+  return {_mm512_or_si512(_mm512_srli_epi64(twice, 4), _mm512_slli_epi64(twice, 32))};
+}
+inline Ints lane_bits(std::uint32_t bits) noexcept {
+  return {_mm512_maskz_set1_epi32(static_cast<__mmask16>(bits), 1)};
+}
+inline Ints bit_and(Ints a, std::int32_t mask) noexcept {
+  return {_mm512_and_si512(a.v, _mm512_set1_epi32(mask))};
+}
+inline Ints bit_or(Ints a, Ints b) noexcept {
+  return {_mm512_or_si512(a.v, b.v)};
+}
+template <int kBits>
+inline Ints shift_left(Ints a) noexcept {
+  return {_mm512_slli_epi32(a.v, kBits)};
+}
+template <int kBits>
+inline Ints shift_right(Ints a) noexcept {
+  return {_mm512_srli_epi32(a.v, kBits)};
+}
+inline Ints add(Ints a, std::int32_t b) noexcept {
+  return {_mm512_add_epi32(a.v, _mm512_set1_epi32(b))};
+}
+inline Ints add(Ints a, Ints b) noexcept {
+  return {_mm512_add_epi32(a.v, b.v)};
+}
+inline Vec to_floats(Ints a) noexcept {
+  return {_mm512_cvtepi32_ps(a.v)};
+}
+inline Ints bits_of(Vec a) noexcept {
+  return {_mm512_castps_si512(a.v)};
+}
+inline Vec from_bits(Ints a) noexcept {
+  return {_mm512_castsi512_ps(a.v)};
+}
+inline Vec round_to_half(Vec a) noexcept {
+  return {_mm512_cvtph_ps(_mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))};
+}
+struct Table16 {
+  __m512 v;
+};
+inline Table16 load_table(const float* p) noexcept {
+  return {_mm512_loadu_ps(p)};
+}
+inline Vec lookup(Table16 table, Ints index) noexcept {
+  return {_mm512_permutexvar_ps(index.v, table.v)};
 }
 
 inline float reduce_add(Vec a) noexcept {

@@ -16,6 +16,10 @@ struct Mask {
   uint32x4_t m;
 };
 
+struct Ints {
+  uint32x4_t v;
+};
+
 inline Vec zero() noexcept {
   return {vdupq_n_f32(0.0F)};
 }
@@ -146,6 +150,68 @@ inline Vec select(Mask m, Vec a, Vec b) noexcept {
 inline Vec lane_numbers() noexcept {
   const float numbers[4] = {0, 1, 2, 3};
   return load(numbers);
+}
+
+inline Ints load_u8(const unsigned char* p) noexcept {
+  std::uint32_t bytes = 0;
+  __builtin_memcpy(&bytes, p, 4);
+  return {vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes))))};
+}
+inline Ints load_pairs(const unsigned char* p) noexcept {
+  std::uint16_t bytes = 0;
+  __builtin_memcpy(&bytes, p, 2);
+  const uint64x2_t twice =
+      vmovl_u32(vget_low_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes))))));
+  return {vreinterpretq_u32_u64(vorrq_u64(vshrq_n_u64(twice, 4), vshlq_n_u64(twice, 32)))};
+}
+inline Ints lane_bits(std::uint32_t bits) noexcept {
+  const std::int32_t shifts[4] = {0, -1, -2, -3};
+  return {vandq_u32(vshlq_u32(vdupq_n_u32(bits), vld1q_s32(shifts)), vdupq_n_u32(1))};
+}
+inline Ints bit_and(Ints a, std::int32_t mask) noexcept {
+  return {vandq_u32(a.v, vdupq_n_u32(static_cast<std::uint32_t>(mask)))};
+}
+inline Ints bit_or(Ints a, Ints b) noexcept {
+  return {vorrq_u32(a.v, b.v)};
+}
+template <int kBits>
+inline Ints shift_left(Ints a) noexcept {
+  return {vshlq_n_u32(a.v, kBits)};
+}
+template <int kBits>
+inline Ints shift_right(Ints a) noexcept {
+  return {vshrq_n_u32(a.v, kBits)};
+}
+inline Ints add(Ints a, std::int32_t b) noexcept {
+  return {vaddq_u32(a.v, vdupq_n_u32(static_cast<std::uint32_t>(b)))};
+}
+inline Ints add(Ints a, Ints b) noexcept {
+  return {vaddq_u32(a.v, b.v)};
+}
+inline Vec to_floats(Ints a) noexcept {
+  return {vcvtq_f32_s32(vreinterpretq_s32_u32(a.v))};
+}
+inline Ints bits_of(Vec a) noexcept {
+  return {vreinterpretq_u32_f32(a.v)};
+}
+inline Vec from_bits(Ints a) noexcept {
+  return {vreinterpretq_f32_u32(a.v)};
+}
+inline Vec round_to_half(Vec a) noexcept {
+  return {vcvt_f32_f16(vcvt_f16_f32(a.v))};
+}
+struct Table16 {
+  uint8x16x4_t bytes;
+};
+inline Table16 load_table(const float* p) noexcept {
+  return {{{vreinterpretq_u8_f32(vld1q_f32(p)), vreinterpretq_u8_f32(vld1q_f32(p + 4)),
+            vreinterpretq_u8_f32(vld1q_f32(p + 8)), vreinterpretq_u8_f32(vld1q_f32(p + 12))}}};
+}
+inline Vec lookup(Table16 table, Ints index) noexcept {
+  // Each index becomes the four byte numbers 4i, 4i + 1, 4i + 2, 4i + 3.
+  const uint32x4_t entry = vandq_u32(index.v, vdupq_n_u32(15));
+  const uint32x4_t bytes = vmlaq_n_u32(vdupq_n_u32(0x0302'0100U), entry, 0x0404'0404U);
+  return {vreinterpretq_f32_u8(vqtbl4q_u8(table.bytes, vreinterpretq_u8_u32(bytes)))};
 }
 
 inline float reduce_add(Vec a) noexcept {

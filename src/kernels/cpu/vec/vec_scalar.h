@@ -5,6 +5,12 @@
 //   = a*b max, min: the second operand if either is NaN; select(m, a, b) = m ? a : b round: to
 //   nearest integer; times_power_of_two(p, n) = p * 2^n, rounded once reduce_add4 adds the lanes of
 //   four vectors, each in the order of reduce_add
+// Ints are lanes of 32 bits: load_u8 reads one byte a lane; load_pairs reads W/2 bytes, the high
+// half of byte i for lane 2i, the low half (with rubbish above its 4 bits) for lane 2i + 1, and
+// where W = 1 the high half only; lane_bits gives lane l bit l; bits_of and from_bits keep the
+// bits.
+//   lookup(table, index): entry (index mod 16) of 16 floats; round_to_half: to nearest, ties to
+//   even
 // *_partial(pointer, n): the first n lanes, 0 < n < kLanes; the others are zero and not touched.
 #pragma once
 
@@ -20,6 +26,10 @@ struct Vec {
 };
 struct Mask {
   bool m;
+};
+
+struct Ints {
+  std::uint32_t v;
 };
 
 inline std::uint32_t float_bits(float value) noexcept {
@@ -169,6 +179,57 @@ inline Vec select(Mask m, Vec a, Vec b) noexcept {
 }
 inline Vec lane_numbers() noexcept {
   return {0.0F};
+}
+
+inline Ints load_u8(const unsigned char* p) noexcept {
+  return {*p};
+}
+inline Ints load_pairs(const unsigned char* p) noexcept {
+  return {static_cast<std::uint32_t>(*p) >> 4U};
+}
+inline Ints lane_bits(std::uint32_t bits) noexcept {
+  return {bits & 1U};
+}
+inline Ints bit_and(Ints a, std::int32_t mask) noexcept {
+  return {a.v & static_cast<std::uint32_t>(mask)};
+}
+inline Ints bit_or(Ints a, Ints b) noexcept {
+  return {a.v | b.v};
+}
+template <int kBits>
+inline Ints shift_left(Ints a) noexcept {
+  return {a.v << kBits};
+}
+template <int kBits>
+inline Ints shift_right(Ints a) noexcept {
+  return {a.v >> kBits};
+}
+inline Ints add(Ints a, std::int32_t b) noexcept {
+  return {a.v + static_cast<std::uint32_t>(b)};
+}
+inline Ints add(Ints a, Ints b) noexcept {
+  return {a.v + b.v};
+}
+inline Vec to_floats(Ints a) noexcept {
+  return {static_cast<float>(static_cast<std::int32_t>(a.v))};
+}
+inline Ints bits_of(Vec a) noexcept {
+  return {float_bits(a.v)};
+}
+inline Vec from_bits(Ints a) noexcept {
+  return {float_from_bits(a.v)};
+}
+inline Vec round_to_half(Vec a) noexcept {
+  return {half_to_float(float_to_half(a.v))};
+}
+struct Table16 {
+  const float* values;
+};
+inline Table16 load_table(const float* p) noexcept {
+  return {p};
+}
+inline Vec lookup(Table16 table, Ints index) noexcept {
+  return {table.values[index.v & 15U]};
 }
 
 inline float reduce_add(Vec a) noexcept {
