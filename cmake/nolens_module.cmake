@@ -34,6 +34,7 @@ function(nolens_add_tests name)
   target_compile_definitions(${target} PRIVATE NOLENS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${target} PRIVATE ${ARG_DEPENDS} ${ARG_LIBRARIES} nolens_warnings
                                           GTest::gtest_main GTest::gmock)
+  nolens_light(${target})
   add_test(NAME ${name} COMMAND ${target})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
 endfunction()

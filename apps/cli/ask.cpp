@@ -127,7 +127,8 @@ int run_ask(const AskOptions& options) {
 
 void add_ask(CLI::App& app, Action& action) {
   auto options = std::make_shared<AskOptions>();
-  CLI::App* command = app.add_subcommand("ask", "Answer one question about text, pictures, sounds and clips");
+  CLI::App* command =
+      app.add_subcommand("ask", "Answer one question about text, pictures, sounds and clips");
   command
       ->add_option("arguments", options->arguments,
                    "Pictures, sounds and clips, then the question; - reads it from stdin")

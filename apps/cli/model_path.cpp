@@ -61,8 +61,9 @@ fs::path choose_model(const std::string& given) {
   }
   const std::optional<fs::path> bundled = find_bundled("models/nolens-tiny");
   if (!bundled) {
-    throw Error(ErrorCode::kModel,
-                "the bundled demonstration model is not installed; name a model with --model MODEL");
+    throw Error(
+        ErrorCode::kModel,
+        "the bundled demonstration model is not installed; name a model with --model MODEL");
   }
   print_error(
       "note: no --model given; the bundled demonstration model answers, which knows coloured "

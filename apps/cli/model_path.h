@@ -14,9 +14,9 @@ std::filesystem::path program_folder();
 /// (../share/nolens), or in the tree the program was built from.
 std::optional<std::filesystem::path> find_bundled(const std::string& relative);
 
-/// The model to use: a path, or the name of one in the hub cache (ORG/NAME[:FILE]). Without `given`,
-/// the bundled one, and one line on stderr says what it is.
-/// \throws Error{kModel} if there is none.
+/// The model to use: a path, or the name of one in the hub cache (ORG/NAME[:FILE]). Without
+/// `given`, the bundled one, and one line on stderr says what it is. \throws Error{kModel} if there
+/// is none.
 std::filesystem::path choose_model(const std::string& given);
 
 }  // namespace nolens::cli

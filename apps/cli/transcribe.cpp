@@ -115,8 +115,8 @@ int run_transcribe(const TranscribeOptions& options) {
   }
   Session session(loaded.model, options.context.session());
   const bool has_prompt = !options.prompt.empty();
-  const std::vector<Piece> pieces = transcribe(session, *loaded.model, sound, options, generate,
-                                               options.json || has_prompt);
+  const std::vector<Piece> pieces =
+      transcribe(session, *loaded.model, sound, options, generate, options.json || has_prompt);
   for (const Piece& piece : pieces) {
     if (piece.is_cut) {
       print_error("note: the piece at " + with_decimals(piece.begin_seconds, 1) +
@@ -128,9 +128,8 @@ int run_transcribe(const TranscribeOptions& options) {
                      {"pieces", pieces_json(pieces)}};
   if (has_prompt) {
     const Answer answer = answer_message(
-        session, *loaded.model,
-        text_message(Role::kUser, options.prompt + "\n\n" + joined(pieces)), generate,
-        options.json ? Stream::kNothing : Stream::kAnswer);
+        session, *loaded.model, text_message(Role::kUser, options.prompt + "\n\n" + joined(pieces)),
+        generate, options.json ? Stream::kNothing : Stream::kAnswer);
     json["answer"] = answer.output.text;
     if (!options.json) {
       finish_printing(answer);

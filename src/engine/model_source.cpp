@@ -15,6 +15,7 @@
 #include "formats/gguf/gguf_config.h"
 #include "formats/gguf/gguf_fields.h"
 #include "formats/model_directory.h"
+#include "platform/list_folder.h"
 #include "platform/quoted_path.h"
 #include "text/gguf_vocabulary.h"
 
@@ -48,12 +49,10 @@ struct GgufNames {
 
 GgufNames list_ggufs(const fs::path& directory) {
   GgufNames names;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const fs::path& path = entry->path();
-    if (is_gguf_name(path) && !is_later_gguf_part(path.filename().native())) {
-      (is_mmproj_name(path) ? names.mmprojs : names.models).push_back(path.filename().native());
+  int ignored = 0;  // a folder that cannot be listed has no file that could be opened
+  for (const std::string& name : list_folder(directory, ignored)) {
+    if (is_gguf_name(name) && !is_later_gguf_part(name)) {
+      (is_mmproj_name(name) ? names.mmprojs : names.models).push_back(name);
     }
   }
   std::sort(names.models.begin(), names.models.end());
