@@ -150,7 +150,7 @@ TEST(DecodeImage, NamesAllPicturesItReads) {
   EXPECT_THAT(
       input_error([&] { decode_image(bytes("text"), "p", options); }),
       HasSubstr(
-          "not a picture; supported pictures are JPEG, PNG, WebP, GIF and BMP"));
+          "cannot be read as a picture; supported pictures are JPEG, PNG, WebP, GIF and BMP"));
   EXPECT_THAT(input_error([&] { decode_image({}, "p", options); }), HasSubstr("0 bytes arrived"));
   EXPECT_THAT(input_error([&] { decode_image(bytes("\xFF\xD8\xFF"sv), "p", options); }),
               HasSubstr("JPEG data ends"));
