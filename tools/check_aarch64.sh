@@ -43,10 +43,14 @@ cmake -S "$root" -B "$build/nolens" -G Ninja -DCMAKE_BUILD_TYPE=Release \
   -DNOLENS_MODULES="core;platform;kernels" -DNOLENS_PARTS="" >/dev/null
 cmake --build "$build/nolens" --target kernels_tests platform_tests
 
+# In the emulator a vfork is a fork, so that a child cannot tell its parent why it did not start.
+untold=ChildProcess.NamesAProgramThatCannotBeStarted
+echo "left out under emulation: $untold"
 for cpu in max cortex-a72; do
   echo "== emulated processor: $cpu"
   for test in kernels platform; do
-    qemu-aarch64 -cpu "$cpu" "$build/nolens/tests/$test/${test}_tests" --gtest_brief=1
+    qemu-aarch64 -cpu "$cpu" "$build/nolens/tests/$test/${test}_tests" --gtest_brief=1 \
+      --gtest_filter="-$untold"
   done
 done
 (cd "$build/nolens" && ctest -R isa_symbols --output-on-failure)
