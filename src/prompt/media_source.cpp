@@ -51,8 +51,8 @@ std::optional<std::int64_t> read_count(const Json& object, const char* key, std:
     return std::nullopt;
   }
   if (!entry->is_number_integer() || *entry < 1 || *entry > most) {
-    throw Error(ErrorCode::kInput, where + "." + key + " must be a whole number from 1 to " +
-                                       std::to_string(most));
+    throw Error(ErrorCode::kInput,
+                where + "." + key + " must be a whole number from 1 to " + std::to_string(most));
   }
   return entry->get<std::int64_t>();
 }
@@ -84,13 +84,15 @@ double read_fps(const Json& part, const std::string& where) {
 
 }  // namespace
 
-bool MediaReader::is_media(const std::string& type) {
-  static constexpr std::array<std::string_view, 8> kTypes = {
-      "image", "image_url", "input_image", "audio", "audio_url", "input_audio", "video", "video_url"};
+bool MessageMediaReader::is_media(const std::string& type) {
+  static constexpr std::array<std::string_view, 8> kTypes = {"image", "image_url", "input_image",
+                                                             "audio", "audio_url", "input_audio",
+                                                             "video", "video_url"};
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
-ContentPart MediaReader::read(const Json& part, const std::string& type, const std::string& where) {
+ContentPart MessageMediaReader::read(const Json& part, const std::string& type,
+                                     const std::string& where) {
   if (type == "image" || type == "image_url" || type == "input_image") {
     return read_image(part, type, where);
   }
@@ -104,8 +106,8 @@ ContentPart MediaReader::read(const Json& part, const std::string& type, const s
   return read_audio(part, type, where);
 }
 
-ImagePart MediaReader::read_image(const Json& part, const std::string& type,
-                                  const std::string& where) {
+ImagePart MessageMediaReader::read_image(const Json& part, const std::string& type,
+                                         const std::string& where) {
   count_picture(where);
   std::optional<std::int64_t> budget = read_budget(part, where);
   Source source;
@@ -132,8 +134,8 @@ ImagePart MediaReader::read_image(const Json& part, const std::string& type,
   return result;
 }
 
-AudioPart MediaReader::read_audio(const Json& part, const std::string& type,
-                                  const std::string& where) {
+AudioPart MessageMediaReader::read_audio(const Json& part, const std::string& type,
+                                         const std::string& where) {
   Source source;
   if (type == "audio") {
     refuse_unknown_keys(part, {"path", "url", "audio", "base64"}, where);
@@ -162,8 +164,8 @@ AudioPart MediaReader::read_audio(const Json& part, const std::string& type,
   return result;
 }
 
-VideoPart MediaReader::read_video(const Json& part, const std::string& type,
-                                  const std::string& where) {
+VideoPart MessageMediaReader::read_video(const Json& part, const std::string& type,
+                                         const std::string& where) {
   VideoPart result;
   result.name = where;
   result.max_soft_tokens = read_budget(part, where).value_or(0);
@@ -196,7 +198,7 @@ VideoPart MediaReader::read_video(const Json& part, const std::string& type,
 }
 
 /// A clip given as pictures: paths or data URLs, shown `fps` to the second.
-Video MediaReader::read_frames(const Json& part, const std::string& where) {
+Video MessageMediaReader::read_frames(const Json& part, const std::string& where) {
   const Json& frames = part.at("frames");
   if (!frames.is_array() || frames.empty()) {
     throw Error(ErrorCode::kInput, where + ".frames must be an array with at least one picture");
@@ -232,13 +234,13 @@ Video MediaReader::read_frames(const Json& part, const std::string& where) {
   return video;
 }
 
-MediaReader::Source MediaReader::load(const Json& part, const char* kind,
-                                      const std::string& where) const {
+MessageMediaReader::Source MessageMediaReader::load(const Json& part, const char* kind,
+                                                    const std::string& where) const {
   const std::array<const char*, 4> sources = {"path", "url", kind, "base64"};
   const auto given = [&part](const char* key) { return part.contains(key); };
   if (std::count_if(sources.begin(), sources.end(), given) != 1) {
-    throw Error(ErrorCode::kInput, where + " needs exactly one of \"path\", \"url\", \"" + kind +
-                                       "\" and \"base64\"");
+    throw Error(ErrorCode::kInput,
+                where + " needs exactly one of \"path\", \"url\", \"" + kind + "\" and \"base64\"");
   }
   const std::string key = *std::find_if(sources.begin(), sources.end(), given);
   const std::string& value = required_string(part, key, where);
@@ -252,15 +254,15 @@ MediaReader::Source MediaReader::load(const Json& part, const char* kind,
   return key == "url" ? from_url(value, kind, inner) : from_text(value, kind, inner);
 }
 
-MediaReader::Source MediaReader::from_text(const std::string& text, const char* kind,
-                                           const std::string& where) const {
+MessageMediaReader::Source MessageMediaReader::from_text(const std::string& text, const char* kind,
+                                                         const std::string& where) const {
   const bool is_url =
       has_scheme(text, "data:") || has_scheme(text, "http:") || has_scheme(text, "https:");
   return is_url ? from_url(text, kind, where) : from_file(text, where);
 }
 
-MediaReader::Source MediaReader::from_file(const std::string& path,
-                                           const std::string& where) const {
+MessageMediaReader::Source MessageMediaReader::from_file(const std::string& path,
+                                                         const std::string& where) const {
   if (base_directory_.empty()) {
     throw Error(ErrorCode::kInput,
                 where + ": files cannot be named here; send the data as a data URL");
@@ -273,8 +275,8 @@ MediaReader::Source MediaReader::from_file(const std::string& path,
   return {{bytes.begin(), bytes.end()}, where + " ('" + escape_for_message(path) + "')"};
 }
 
-MediaReader::Source MediaReader::from_url(const std::string& url, const char* kind,
-                                          const std::string& where) const {
+MessageMediaReader::Source MessageMediaReader::from_url(const std::string& url, const char* kind,
+                                                        const std::string& where) const {
   if (has_scheme(url, "http:") || has_scheme(url, "https:")) {
     throw Error(ErrorCode::kInput, where +
                                        ": http and https addresses are not fetched; download the "
@@ -283,7 +285,7 @@ MediaReader::Source MediaReader::from_url(const std::string& url, const char* ki
   return {decode_data_url(url, kind, where), where};
 }
 
-void MediaReader::count_picture(const std::string& where) {
+void MessageMediaReader::count_picture(const std::string& where) {
   if (++pictures_ > options_.image.max_images) {
     throw Error(ErrorCode::kResource, where + ": more than " +
                                           std::to_string(options_.image.max_images) +
@@ -291,7 +293,7 @@ void MediaReader::count_picture(const std::string& where) {
   }
 }
 
-void MediaReader::count_bytes(std::size_t bytes, const std::string& where) {
+void MessageMediaReader::count_bytes(std::size_t bytes, const std::string& where) {
   total_bytes_ += static_cast<std::int64_t>(bytes);
   if (total_bytes_ > options_.image.max_total_bytes) {
     throw Error(ErrorCode::kResource, where + ": the decoded media of one request exceed " +

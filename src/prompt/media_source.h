@@ -15,16 +15,17 @@
 namespace nolens {
 
 /// Reads the media of one messages document and counts them against the limits.
-class MediaReader {
+class MessageMediaReader {
  public:
-  MediaReader(std::filesystem::path base_directory, const MediaOptions& options)
+  MessageMediaReader(std::filesystem::path base_directory, const MediaOptions& options)
       : base_directory_(std::move(base_directory)), options_(options) {}
 
   /// True for types of parts that read() takes.
   [[nodiscard]] static bool is_media(const std::string& type);
 
-  /// Reads a part of type `image`, `image_url`, `input_image`, `audio`, `audio_url`, `input_audio`, `video`
-  /// or `video_url`. `where` names it in messages. \throws Error{kInput} or Error{kResource}
+  /// Reads a part of type `image`, `image_url`, `input_image`, `audio`, `audio_url`, `input_audio`,
+  /// `video` or `video_url`. `where` names it in messages. \throws Error{kInput} or
+  /// Error{kResource}
   ContentPart read(const Json& part, const std::string& type, const std::string& where);
 
  private:

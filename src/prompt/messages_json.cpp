@@ -52,7 +52,7 @@ Role read_role(const Json& message, const std::string& where) {
            escape_for_message(role, 40) + "\"");
 }
 
-ContentPart read_part(const Json& part, MediaReader& media, const std::string& where) {
+ContentPart read_part(const Json& part, MessageMediaReader& media, const std::string& where) {
   if (!part.is_object()) {
     fail(where, "must be an object with a \"type\", found " + std::string(part.type_name()));
   }
@@ -61,7 +61,7 @@ ContentPart read_part(const Json& part, MediaReader& media, const std::string& w
     refuse_unknown_keys(part, {"text"}, where);
     return TextPart{required_string(part, "text", where)};
   }
-  if (MediaReader::is_media(type)) {
+  if (MessageMediaReader::is_media(type)) {
     return media.read(part, type, where);
   }
   fail(where + ".type",
@@ -131,7 +131,7 @@ void require_empty(const Json& message, const char* key, const std::string& wher
   }
 }
 
-void read_content(const Json& message, MediaReader& media, const std::string& where,
+void read_content(const Json& message, MessageMediaReader& media, const std::string& where,
                   Message& result) {
   const auto entry = message.find("content");
   if (entry == message.end()) {
@@ -176,7 +176,7 @@ void read_assistant_fields(const Json& message, const std::string& where, Messag
   }
 }
 
-Message read_message(const Json& message, MediaReader& media, const std::string& where) {
+Message read_message(const Json& message, MessageMediaReader& media, const std::string& where) {
   if (!message.is_object()) {
     fail(where, "must be an object, found " + std::string(message.type_name()));
   }
@@ -221,7 +221,7 @@ std::vector<Message> parse_messages(std::string_view json,
   if (!document.is_array() || document.empty()) {
     fail("messages", "must be a JSON array with at least one message");
   }
-  MediaReader media(base_directory, options);
+  MessageMediaReader media(base_directory, options);
   std::vector<Message> result;
   result.reserve(document.size());
   for (std::size_t i = 0; i < document.size(); ++i) {
