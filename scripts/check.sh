@@ -23,6 +23,7 @@ step() { say "[$((SECONDS - started)) s] $*"; }
 step "rules of the source tree"
 python3 tools/check_includes.py
 python3 tools/check_size.py
+python3 tools/check_names.py
 
 step "release build"
 configure release -DNOLENS_WITH_TORCH=ON
