@@ -23,6 +23,7 @@ namespace nolens::train {
 namespace {
 
 constexpr std::int64_t kListedBadLines = 20;
+constexpr int kMaxFailedCheckpoints = 3;
 constexpr std::int64_t kEvaluationBatch = 32;
 
 volatile std::sig_atomic_t stop_signal = 0;
@@ -192,10 +193,27 @@ class Trainer {
       }
     }
     if (due(options_.checkpoint_every) && leads()) {
-      checkpoints_.save(state_, parameters_, optimizer_);
+      save_checkpoint(last);
       if (stopped) {
         report_->note("stopped after step " + std::to_string(state_.step) + "; --resume continues");
       }
+    }
+  }
+
+  /// A full disk need not end a run of hours: the last good checkpoint stays, and the next one is tried. The
+  /// checkpoint at the end has to succeed.
+  void save_checkpoint(bool last) {
+    try {
+      checkpoints_.save(state_, parameters_, optimizer_);
+      failed_checkpoints_ = 0;
+    } catch (const Error& error) {
+      ++failed_checkpoints_;
+      if (error.code() != ErrorCode::kResource || last ||
+          failed_checkpoints_ == kMaxFailedCheckpoints) {
+        throw;
+      }
+      report_->warning("no checkpoint after step " + std::to_string(state_.step) + ": " +
+                       error.what() + "; the run goes on, the last good checkpoint is kept");
     }
   }
 
@@ -238,6 +256,7 @@ class Trainer {
   AdamW optimizer_;
   CheckpointFolder checkpoints_;
   RunState state_;
+  int failed_checkpoints_ = 0;  // in a row
   std::vector<Group> validation_;
   std::unique_ptr<Report> report_;
 };
