@@ -51,7 +51,8 @@ std::map<std::string, Series> read_csv(const std::filesystem::path& csv) {
   std::ifstream stream(csv);
   std::string line;
   if (!std::getline(stream, line)) {
-    throw Error(ErrorCode::kInput,
+    // The run wrote it itself: the disk is to blame.
+    throw Error(ErrorCode::kResource,
                 "'" + escape_for_message(csv.string()) + "' is empty or cannot be read");
   }
   const std::vector<std::string> header = cells_of(line);
