@@ -25,8 +25,8 @@ void require(bool condition) {
 
 /// Below the folder it is put into, whatever the parts say.
 void check_inside(const std::string& name) {
-  const std::filesystem::path path = (std::filesystem::path("/root") / name).lexically_normal();
-  require(path.native().starts_with("/root/") && path.native().size() > 6);
+  const std::filesystem::path path = (std::filesystem::path("/folder") / name).lexically_normal();
+  require(path.native().starts_with("/folder/") && path.native().size() > 8);
   require(name.find('\0') == std::string::npos);
 }
 

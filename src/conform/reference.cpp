@@ -5,9 +5,12 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string>
+#include <system_error>
 
 #include "core/float16.h"
 #include "formats/json_fields.h"
+#include "platform/list_folder.h"
 #include "platform/mapped_file.h"
 #include "platform/quoted_path.h"
 
@@ -234,12 +237,15 @@ void Reference::read_rule(const Json& rules, std::optional<MaskRule> wanted) {
 
 void Reference::open_tensors() {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().native();
+  int error = 0;
+  for (const std::string& name : list_folder(folder, error)) {
     if (name == "expected.safetensors" ||
         (name.starts_with("expected-") && name.ends_with(".safetensors"))) {
-      files.push_back(entry.path());
+      files.push_back(folder / name);
     }
+  }
+  if (error != 0) {
+    fail("cannot be listed: " + std::generic_category().message(error));
   }
   if (files.empty()) {
     fail("has no expected.safetensors and no expected-*.safetensors; record it again");

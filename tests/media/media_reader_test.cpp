@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <string>
+#include <string_view>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -108,11 +109,16 @@ TEST(MediaReader, TakesFramesAndForgetsThemOnRestart) {
   EXPECT_EQ(frames[1].image.rgb()[23], 5);
 }
 
+/// Writes `text` and the zero behind it; the rest stays.
+void set_word(wire::Problem& problem, std::string_view text) {
+  problem.word[text.copy(problem.word, sizeof(problem.word) - 1)] = '\0';
+}
+
 TEST(MediaReader, GivesTheReasonOfAProblem) {
   MediaReader reader(kSound);
   wire::Problem problem;
   problem.reason = static_cast<std::uint32_t>(wire::Reason::kCodec);
-  std::strcpy(problem.word, "jpeg2000");
+  set_word(problem, "jpeg2000");
   ASSERT_TRUE(reader.feed(Stream().hello().samples({1}).problem(problem).bytes));
   ASSERT_TRUE(reader.complete());
   EXPECT_STREQ(reader.problem()->word, "jpeg2000");
@@ -207,10 +213,10 @@ TEST(MediaReader, RefusesReasonsThatDoNotExistAndWordsThatAreNone) {
   problem.reason = static_cast<std::uint32_t>(wire::Reason::kLast) + 1;
   EXPECT_THAT(fault_of(Stream().hello().problem(problem), kSound), HasSubstr("a reason"));
   problem.reason = static_cast<std::uint32_t>(wire::Reason::kCodec);
-  std::strcpy(problem.word, "evil\x1B[2J");
+  set_word(problem, "evil\x1B[2J");
   EXPECT_THAT(fault_of(Stream().hello().problem(problem), kSound), HasSubstr("a reason"));
   std::memset(problem.word, 'a', sizeof(problem.word));
-  std::strcpy(problem.word, "a");  // letters behind the end
+  set_word(problem, "a");  // letters behind the end
   EXPECT_THAT(fault_of(Stream().hello().problem(problem), kSound), HasSubstr("a reason"));
 }
 
