@@ -16,8 +16,9 @@
 #include "core/float16.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/peak/peak.h"
 #include "kernels/cpu/stored_rows.h"
-#include "peak.h"
+#include "kernels/kv_layout.h"
 #include "platform/thread_pool.h"
 #include "shapes.h"
 
@@ -183,25 +184,33 @@ void linear(benchmark::State& state, const KernelTable& table, DType dtype, bool
 }
 
 void attention(benchmark::State& state, const KernelTable& table, KvType type, AttentionShape shape,
-               std::int64_t rows, int threads) {
+               int threads) {
   ThreadPool pool(threads);
   const auto kernels = make_cpu_kernels(table, pool, {});
   const std::int64_t width = shape.heads * shape.head_dim;
   const std::int64_t kv_width = shape.kv_heads * shape.head_dim;
-  const std::int64_t cache_bytes = shape.keys * kv_width * (type == KvType::kF32 ? 4 : 2);
-  AlignedBuffer<std::byte> keys(cache_bytes);
-  AlignedBuffer<std::byte> values(cache_bytes);
-  const SequenceSlice fill{{type, keys.data(), values.data(), shape.keys}, 0, shape.keys, 0};
-  const AlignedBuffer<float> kv = noise(shape.keys * kv_width);
-  kernels->store_kv({kv.data(), shape.keys, kv_width}, {kv.data(), shape.keys, kv_width},
+  const std::int64_t capacity = round_up(shape.context, kKeyTile);
+  const std::int64_t tiles = capacity / kKeyTile * shape.kv_heads;
+  AlignedBuffer<std::byte> keys(tiles * key_tile_bytes(type, shape.head_dim));
+  AlignedBuffer<std::byte> values(tiles * value_tile_bytes(type, shape.head_dim));
+  const KvView view{type, keys.data(), values.data(), capacity, shape.kv_heads, shape.head_dim};
+  const SequenceSlice fill{view, 0, shape.context, 0};
+  const AlignedBuffer<float> kv = noise(shape.context * kv_width);
+  kernels->store_kv({kv.data(), shape.context, kv_width}, {kv.data(), shape.context, kv_width},
                     {&fill, 1});
-  const AlignedBuffer<float> q = noise(rows * width);
-  AlignedBuffer<float> y(rows * width);
-  const std::vector<std::int64_t> first(static_cast<std::size_t>(rows), 0);
-  const std::vector<std::int64_t> last(static_cast<std::size_t>(rows), shape.keys - 1);
-  const SequenceSlice slice{fill.kv, 0, rows, shape.keys - rows};
+  const AlignedBuffer<float> q = noise(shape.rows * width);
+  AlignedBuffer<float> y(shape.rows * width);
+  std::vector<std::int64_t> first;
+  std::vector<std::int64_t> last;
+  std::int64_t seen = 0;
+  for (std::int64_t p = shape.context - shape.rows; p < shape.context; ++p) {
+    first.push_back(std::max<std::int64_t>(0, p - shape.window + 1));
+    last.push_back(p);
+    seen += last.back() - first.back() + 1;
+  }
+  const SequenceSlice slice{view, 0, shape.rows, shape.context - shape.rows};
   AttentionArgs args;
-  args.q = {q.data(), rows, width};
+  args.q = {q.data(), shape.rows, width};
   args.sequences = {&slice, 1};
   args.first_visible = first;
   args.last_visible = last;
@@ -210,11 +219,19 @@ void attention(benchmark::State& state, const KernelTable& table, KvType type, A
   args.head_dim = shape.head_dim;
   const Peak& limit = peak(table, pool);
   for ([[maybe_unused]] auto _ : state) {
-    kernels->attention(args, {y.data(), rows, width});
+    kernels->attention(args, {y.data(), shape.rows, width});
     benchmark::DoNotOptimize(y.data());
   }
-  report(state, 4.0 * static_cast<double>(rows * shape.keys * width), limit.float_ops,
-         2.0 * static_cast<double>(cache_bytes), limit.read_bytes);
+  double peak_ops = limit.float_ops;
+  if (type == KvType::kBf16 && limit.bf16_ops > 0.0) {
+    peak_ops = limit.bf16_ops;
+  } else if (type == KvType::kInt8 && limit.int8_ops > 0.0) {
+    peak_ops = limit.int8_ops;
+  }
+  const double read = static_cast<double>(keys.size() + values.size()) *
+                      static_cast<double>(std::min(shape.window + shape.rows, shape.context)) /
+                      static_cast<double>(shape.context);
+  report(state, 4.0 * static_cast<double>(seen * width), peak_ops, read, limit.read_bytes);
 }
 
 void rms_norm(benchmark::State& state, const KernelTable& table, std::int64_t rows, int threads) {
@@ -246,6 +263,8 @@ void gelu(benchmark::State& state, const KernelTable& table, std::int64_t rows, 
   report(state, 45.0 * static_cast<double>(x.size()), limit.float_ops,
          12.0 * static_cast<double>(x.size()), limit.read_bytes);
 }
+
+constexpr const char* kKvNames[] = {"F32/", "F16/", "BF16/", "INT8/"};
 
 template <typename Function, typename... Args>
 void add(const std::string& name, Function function, Args... args) {
@@ -286,14 +305,10 @@ void register_all() {
         }
       }
       for (const AttentionShape& shape : kAttentions) {
-        for (const KvType type : {KvType::kF32, KvType::kF16}) {
-          for (const std::int64_t rows : kRowCounts) {
-            add("attention" + isa + (type == KvType::kF32 ? "F32/" : "F16/") + shape.role + "_" +
-                    std::to_string(rows) + "x" + std::to_string(shape.keys) + end,
-                [=](benchmark::State& state) {
-                  attention(state, *table, type, shape, rows, threads);
-                });
-          }
+        for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kInt8}) {
+          add("attention" + isa + kKvNames[static_cast<int>(type)] + shape.role + "_" +
+                  std::to_string(shape.rows) + "x" + std::to_string(shape.context) + end,
+              [=](benchmark::State& state) { attention(state, *table, type, shape, threads); });
         }
       }
       for (const std::int64_t rows : kRowCounts) {

@@ -21,17 +21,23 @@ inline constexpr ProductShape kProducts[] = {
 /// One token of decoding, one picture's soft tokens.
 inline constexpr std::int64_t kRowCounts[] = {1, 8, 256};
 
-/// Attention of one layer.
+/// Attention of one layer: the last `rows` positions of a context, each of which sees the `window`
+/// positions up to its own.
 struct AttentionShape {
   const char* role;
   std::int64_t heads;
   std::int64_t kv_heads;
   std::int64_t head_dim;
-  std::int64_t keys;  ///< every row sees these many
+  std::int64_t window;
+  std::int64_t rows;
+  std::int64_t context;
 };
+inline constexpr std::int64_t kNoWindow = std::int64_t{1} << 40;
 inline constexpr AttentionShape kAttentions[] = {
-    {"sliding", 16, 8, 256, 1024},
-    {"full", 16, 1, 512, 4096},
+    {"sliding", 16, 8, 256, 1024, 280, 280},   {"full", 16, 1, 512, kNoWindow, 280, 280},
+    {"sliding", 16, 8, 256, 1024, 1120, 1120}, {"full", 16, 1, 512, kNoWindow, 1120, 1120},
+    {"sliding", 16, 8, 256, 1024, 1, 4096},    {"full", 16, 1, 512, kNoWindow, 1, 1024},
+    {"full", 16, 1, 512, kNoWindow, 1, 4096},  {"full", 16, 1, 512, kNoWindow, 1, 16384},
 };
 
 inline constexpr std::int64_t kHiddenSize = 3840;

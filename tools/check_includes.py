@@ -15,6 +15,7 @@ ALLOWED = {
     "core": set(),
     "platform": {"core"},
     "formats": {"core", "platform"},
+    "quantize": {"core", "platform", "formats"},
     "hub": {"core", "platform", "formats"},
     "media": {"core", "platform"},
     "preprocess": {"core", "platform"},
@@ -24,13 +25,14 @@ ALLOWED = {
     "sampler": {"core"},
     "embed": {"core", "formats", "kernels", "preprocess"},
     "decoder": {"core", "platform", "formats", "kernels"},
-    "engine": {"core", "platform", "formats", "media", "preprocess", "text", "prompt", "kernels",
-               "embed", "decoder", "sampler"},
+    "engine": {"core", "platform", "formats", "quantize", "media", "preprocess", "text", "prompt", "kernels",
+               "embed", "decoder", "sampler", "quantize"},
     "conform": {"core", "platform", "formats", "preprocess", "text", "prompt", "kernels", "embed", "decoder",
                 "engine"},
 }
 # What the programs may use besides the public headers: what concerns the process and its files.
-APPS = {"platform/atomic_file.h", "platform/standard_streams.h", "platform/terminate.h"}
+APPS = {"platform/atomic_file.h", "platform/child_process.h", "platform/descriptor.h", "platform/standard_streams.h",
+        "platform/terminate.h"}
 TRAIN = {"core", "platform", "formats", "media", "preprocess", "text", "prompt"}
 
 # Third-party headers and the only folders that may name them. Standard headers have no '/' and no
@@ -38,7 +40,7 @@ TRAIN = {"core", "platform", "formats", "media", "preprocess", "text", "prompt"}
 THIRD_PARTY = {
     "nlohmann/": {"src/formats", "src/text", "src/prompt", "apps", "train", "tests", "fuzz"},
     "simdjson": {"src/text", "src/formats"},
-    "jpeglib": {"src/media", "tests"}, "png.h": {"src/media", "tests"}, "webp/": {"src/media", "tests"},
+    "jpeglib": {"src/media", "tests", "bench"}, "png.h": {"src/media", "tests"}, "webp/": {"src/media", "tests"},
     "curl/": {"src/hub"},
     "CLI/": {"apps", "train"}, "histedit": {"apps"}, "editline": {"apps"},
     "libav": {"apps/media"}, "libsw": {"apps/media"},

@@ -315,6 +315,8 @@ def main():
     if args.image_tokens:
         processor.image_processor.max_soft_tokens = args.image_tokens
     chat = {"add_generation_prompt": True, "enable_thinking": args.thinking}
+    if not processor.chat_template:
+        fail(f"{args.model}: has no chat template, so messages have no form; put a chat_template.jinja beside it")
     prompt = processor.apply_chat_template(messages, tokenize=False, **chat)
     config, tensors, types, images, arguments_of_media = model.config, {}, None, [], {}
     placeholders = []

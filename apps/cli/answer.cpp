@@ -114,7 +114,11 @@ Answer answer_prompt(Session& session, const Prompt& prompt, ChatFamily family,
   if (prompt_text(prompt).ends_with(kOpenChannel)) {
     parser.push(kOpenChannel);
   }
-  answer.result = session.generate(options, [&](const TokenEvent& event) {
+  GenerateOptions with_stops = options;
+  for (std::string& stop : chat_stops(family)) {
+    with_stops.stop.push_back(std::move(stop));
+  }
+  answer.result = session.generate(with_stops, [&](const TokenEvent& event) {
     printer.take(parser.push(event.text));
     return caught_signal() == 0;
   });

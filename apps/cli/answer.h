@@ -31,9 +31,9 @@ struct Answer {
 /// A message with nothing but text.
 Message text_message(Role role, const std::string& text);
 
-/// Makes `prompt` the context of `session` and lets the model answer. Ctrl-C ends the answer with
-/// FinishReason::kCancelled.
-/// \throws Error, OutputClosed; Error{kInterrupted} on Ctrl-C before the first token
+/// Makes `prompt` the context of `session` and lets the model answer, up to a stop text of
+/// `options` or of `family` itself. Ctrl-C ends the answer with FinishReason::kCancelled. \throws
+/// Error, OutputClosed; Error{kInterrupted} on Ctrl-C before the first token
 Answer answer_prompt(Session& session, const Prompt& prompt, ChatFamily family,
                      const GenerateOptions& options, Stream stream);
 

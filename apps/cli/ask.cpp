@@ -103,7 +103,7 @@ int run_ask(const AskOptions& options) {
   }
   const LoadedModel loaded = load_model(options.model);
   const GenerateOptions generate = options.sampling.generate(loaded.model->config().generation);
-  chat.family = loaded.model->chat_family();
+  chat.family = options.chat.family(*loaded.model);
   const Prompt prompt = render_chat(messages, chat);
   Session session(loaded.model, options.context.session());
   const bool shows_reasoning = options.model.verbose || stderr_is_terminal();

@@ -95,7 +95,7 @@ class Conversation {
         loaded_(load_model(options.model)),
         session_(loaded_.model, options.context.session()),
         generate_(options.sampling.generate(loaded_.model->config().generation)) {
-    chat_options_.family = loaded_.model->chat_family();
+    chat_options_.family = options.chat.family(*loaded_.model);
     reset();
     if (options.model.verbose) {
       print_error("seed: " + std::to_string(generate_.sampler.seed) + "\n");

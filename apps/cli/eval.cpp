@@ -7,6 +7,7 @@
 #include "nolens/error.h"
 
 #include "commands.h"
+#include "divergence.h"
 #include "easy_vqa.h"
 #include "files.h"
 #include "json_output.h"
@@ -26,6 +27,7 @@ struct EvalOptions {
   std::string task;
   std::string data;
   std::string text;
+  std::string reference;
   std::int64_t limit = 0;
   bool blank = false;
   bool json = false;
@@ -33,6 +35,7 @@ struct EvalOptions {
 
 constexpr const char* kEasyVqa = "easy-vqa";
 constexpr const char* kPerplexity = "perplexity";
+constexpr const char* kDivergence = "divergence";
 constexpr std::size_t kMaxTextBytes = std::size_t{64} << 20U;
 
 constexpr std::array<const char*, kNumAnswerKinds> kKindNames = {"yes/no", "shape", "color"};
@@ -86,20 +89,68 @@ std::string score_text(const EasyVqaScore& score, double seconds) {
   return text + line.data();
 }
 
-int run_perplexity(const EvalOptions& options) {
+std::int64_t window_of(const EvalOptions& options) {
+  return options.context.ctx != 0 ? options.context.ctx : kDefaultPerplexityWindow;
+}
+
+std::string text_of(const EvalOptions& options) {
   if (options.text.empty()) {
-    throw Error(ErrorCode::kUsage, "eval perplexity needs a text: --text FILE");
+    throw Error(ErrorCode::kUsage, "eval " + options.task + " needs a text: --text FILE");
   }
-  const std::int64_t window =
-      options.context.ctx != 0 ? options.context.ctx : kDefaultPerplexityWindow;
-  const std::string text = options.text == "-" ? read_stdin(kMaxTextBytes)
-                                               : read_input_file(options.text, kMaxTextBytes);
+  return options.text == "-" ? read_stdin(kMaxTextBytes)
+                             : read_input_file(options.text, kMaxTextBytes);
+}
+
+int run_divergence(const EvalOptions& options) {
+  const std::string text = text_of(options);
+  const LoadedModel loaded = load_model(options.model);
+  ModelOptions exact = options.model;
+  exact.exact = true;
+  if (!options.reference.empty()) {
+    exact.model = options.reference;
+  }
+  const LoadedModel reference = load_model(exact);
+  const auto start = std::chrono::steady_clock::now();
+  Divergence result;
+  {
+    Progress progress("comparing");
+    result = measure_divergence(loaded.model, reference.model, text, window_of(options),
+                                kv_cache_type(options.context.kv_cache), progress.sink());
+  }
+  const double seconds = milliseconds_since(start) / 1000.0;
+  if (options.json) {
+    print(json_line({{"task", kDivergence},
+                     {"mean_kl", result.mean_kl},
+                     {"max_kl", result.max_kl},
+                     {"top1_agreement", result.top1_agreement},
+                     {"perplexity", result.perplexity},
+                     {"reference_perplexity", result.reference_perplexity},
+                     {"predicted_tokens", result.predicted},
+                     {"window", window_of(options)},
+                     {"seconds", seconds}}));
+    return 0;
+  }
+  std::array<char, 256> line{};
+  std::snprintf(line.data(), line.size(),
+                "mean KL %.6f nats, largest %.4f, same best token %.2f %%\n"
+                "perplexity %.4f, reference %.4f  (%lld tokens in windows of %lld)\n%.1f seconds\n",
+                result.mean_kl, result.max_kl, 100.0 * result.top1_agreement, result.perplexity,
+                result.reference_perplexity, static_cast<long long>(result.predicted),
+                static_cast<long long>(window_of(options)), seconds);
+  print(line.data());
+  return 0;
+}
+
+int run_perplexity(const EvalOptions& options) {
+  const std::int64_t window = window_of(options);
+  const std::string text = text_of(options);
   const LoadedModel loaded = load_model(options.model);
   const auto start = std::chrono::steady_clock::now();
   Perplexity result;
   {
     Progress progress("reading");
-    result = measure_perplexity(loaded.model, text, window, progress.sink());
+    result = measure_perplexity(loaded.model, text, window,
+                                kv_cache_type(options.context.kv_cache), progress.sink());
   }
   const double seconds = milliseconds_since(start) / 1000.0;
   if (options.json) {
@@ -154,9 +205,9 @@ void add_eval(CLI::App& app, Action& action) {
   auto options = std::make_shared<EvalOptions>();
   CLI::App* command =
       app.add_subcommand("eval", "Measure the accuracy on a test set or the perplexity of a text");
-  command->add_option("task", options->task, "easy-vqa or perplexity")
+  command->add_option("task", options->task, "easy-vqa, perplexity or divergence")
       ->type_name("TASK")
-      ->check(CLI::IsMember({kEasyVqa, kPerplexity}).description(""))
+      ->check(CLI::IsMember({kEasyVqa, kPerplexity, kDivergence}).description(""))
       ->required();
   add_model_options(*command, options->model);
   add_context_options(*command, options->context);
@@ -165,8 +216,12 @@ void add_eval(CLI::App& app, Action& action) {
   command
       ->add_option(
           "--text", options->text,
-          "perplexity: the text, UTF-8; - is stdin. --ctx sets the window, 512 if not given")
+          "perplexity, divergence: the text, UTF-8; - is stdin. --ctx sets the window, 512 if not given")
       ->type_name("FILE");
+  command
+      ->add_option("--reference", options->reference,
+                   "divergence: the model to compare with, computed in float32; default: the same model")
+      ->type_name("PATH");
   command->add_option("--limit", options->limit, "Only the first N questions; 0 = all")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31U).description(""))
       ->type_name("N");
@@ -175,7 +230,10 @@ void add_eval(CLI::App& app, Action& action) {
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &action] {
     action = [options] {
-      return options->task == kPerplexity ? run_perplexity(*options) : run_easy_vqa_task(*options);
+      if (options->task == kPerplexity) {
+        return run_perplexity(*options);
+      }
+      return options->task == kDivergence ? run_divergence(*options) : run_easy_vqa_task(*options);
     };
   });
 }

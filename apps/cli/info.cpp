@@ -17,6 +17,7 @@ struct InfoOptions {
   ModelOptions model;
   std::string path;
   std::int64_t ctx = 0;
+  std::string kv_cache = "auto";
   bool json = false;
 };
 
@@ -66,10 +67,15 @@ std::int64_t full_layers(const TextConfig& text) {
   });
 }
 
-OutputJson info_json(const Model& model, std::int64_t ctx, bool exact) {
+double bits_per_weight(const TensorGroup& group) {
+  return group.parameters > 0
+             ? 8.0 * static_cast<double>(group.bytes) / static_cast<double>(group.parameters)
+             : 0.0;
+}
+
+OutputJson info_json(const Model& model, std::int64_t ctx, std::int64_t kv_bytes) {
   const ModelConfig& config = model.config();
   const TextConfig& text = config.text;
-  const std::int64_t kv_bytes = kv_cache_bytes(config, ctx, exact);
   OutputJson json;
   json["name"] = config.name;
   json["model_type"] = config.model_type;
@@ -82,6 +88,15 @@ OutputJson info_json(const Model& model, std::int64_t ctx, bool exact) {
   for (const TensorTypeCount& count : model.tensor_types()) {
     json["tensor_types"].push_back(
         {{"type", count.dtype}, {"tensors", count.tensors}, {"bytes", count.bytes}});
+  }
+  json["tensor_groups"] = OutputJson::array();
+  for (const TensorGroup& group : model.tensor_groups()) {
+    json["tensor_groups"].push_back({{"name", group.name},
+                                     {"format", group.format},
+                                     {"layout", group.layout},
+                                     {"parameters", group.parameters},
+                                     {"bytes", group.bytes},
+                                     {"bits_per_weight", bits_per_weight(group)}});
   }
   json["layers"] = text.num_hidden_layers;
   json["full_attention_layers"] = full_layers(text);
@@ -137,10 +152,20 @@ std::string tensor_types_text(const Model& model) {
   return text;
 }
 
-std::string info_text(const Model& model, std::int64_t ctx, bool exact) {
+/// One line a part of the model, such as "attention: NF4 in panels, 4.13 bits a weight, 1.20 GiB".
+std::string tensor_groups_text(const Model& model) {
+  std::string text;
+  for (const TensorGroup& group : model.tensor_groups()) {
+    text += row("  " + group.name, group.format + (group.layout == "panels" ? " in panels, " : ", ") +
+                                       with_decimals(bits_per_weight(group), 2) +
+                                       " bits a weight, " + shown_bytes(group.bytes));
+  }
+  return text;
+}
+
+std::string info_text(const Model& model, std::int64_t ctx, std::int64_t kv_bytes) {
   const ModelConfig& config = model.config();
   const TextConfig& text = config.text;
-  const std::int64_t kv_bytes = kv_cache_bytes(config, ctx, exact);
   std::string names;
   for (const std::string& name : modalities(config)) {
     names += (names.empty() ? "" : ", ") + name;
@@ -168,6 +193,7 @@ std::string info_text(const Model& model, std::int64_t ctx, bool exact) {
   }
   result += row("format", model.format());
   result += row("tensors", tensor_types_text(model));
+  result += tensor_groups_text(model);
   result += row("weights", shown_bytes(model.weights_bytes()));
   result += row("keys, values", shown_bytes(kv_bytes) + " at a context of " + shown_count(ctx));
   result += row("memory", shown_bytes(model.weights_bytes() + kv_bytes) + " together");
@@ -184,8 +210,10 @@ int run_info(const InfoOptions& options) {
   const LoadedModel loaded = load_model(model_options);
   const std::int64_t most = loaded.model->config().text.max_position_embeddings;
   const std::int64_t ctx = options.ctx > 0 ? options.ctx : std::min(most, kDefaultContext);
-  print(options.json ? json_line(info_json(*loaded.model, ctx, options.model.exact))
-                     : info_text(*loaded.model, ctx, options.model.exact));
+  const std::int64_t kv_bytes = kv_cache_bytes(loaded.model->config(), ctx, options.model.exact,
+                                               kv_cache_type(options.kv_cache));
+  print(options.json ? json_line(info_json(*loaded.model, ctx, kv_bytes))
+                     : info_text(*loaded.model, ctx, kv_bytes));
   return 0;
 }
 
@@ -201,6 +229,7 @@ void add_info(CLI::App& app, Action& action) {
   command->add_option("--ctx", options->ctx, "Context length for the memory figures; 0 = default")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 24U).description(""))
       ->type_name("N");
+  add_kv_cache_option(*command, options->kv_cache);
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &action] { action = [options] { return run_info(*options); }; });
 }

@@ -94,7 +94,24 @@ SessionOptions ContextOptions::session() const {
   options.mask_rule = mask_rule == "legacy"   ? MaskRule::kLegacy
                       : mask_rule == "causal" ? MaskRule::kCausal
                                               : MaskRule::kCanonical;
+  options.kv_cache = kv_cache_type(kv_cache);
   return options;
+}
+
+void add_kv_cache_option(CLI::App& command, std::string& type) {
+  command
+      .add_option("--kv-cache", type,
+                  "Keys and values: auto (f16, or f32 where the model is), f32, f16, bf16 or int8")
+      ->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "int8"}).description(""))
+      ->type_name("TYPE");
+}
+
+KvCacheType kv_cache_type(const std::string& name) {
+  return name == "f32"    ? KvCacheType::kF32
+         : name == "f16"  ? KvCacheType::kF16
+         : name == "bf16" ? KvCacheType::kBf16
+         : name == "int8" ? KvCacheType::kInt8
+                          : KvCacheType::kAuto;
 }
 
 void add_context_options(CLI::App& command, ContextOptions& options) {
@@ -113,6 +130,7 @@ void add_context_options(CLI::App& command, ContextOptions& options) {
                   "Who sees whom in a picture: canonical, legacy or causal")
       ->check(CLI::IsMember({"canonical", "legacy", "causal"}).description(""))
       ->type_name("RULE");
+  add_kv_cache_option(command, options.kv_cache);
 }
 
 MediaOptions MediaInputOptions::media() const {
@@ -206,6 +224,10 @@ ChatOptions ChatTurnOptions::chat() const {
   return options;
 }
 
+ChatFamily ChatTurnOptions::family(const Model& model) const {
+  return format == "transcript" ? ChatFamily::kTranscript : model.chat_family();
+}
+
 void add_chat_options(CLI::App& command, ChatTurnOptions& options) {
   command.add_option("--system", options.system, "System message")->type_name("TEXT");
   CLI::Option* think =
@@ -213,6 +235,12 @@ void add_chat_options(CLI::App& command, ChatTurnOptions& options) {
   command.add_flag("--no-think", options.no_think, "Answer at once (default)")->excludes(think);
   command.add_option("--tools", options.tools_file, "JSON array of OpenAI tool declarations")
       ->type_name("FILE");
+  command
+      .add_option("--chat-format", options.format,
+                  "auto (the model's own) or transcript (plain text, for pretrained models that were "
+                  "never taught to answer)")
+      ->check(CLI::IsMember({"auto", "transcript"}).description(""))
+      ->type_name("FORMAT");
 }
 
 }  // namespace nolens::cli

@@ -28,9 +28,14 @@ struct ContextOptions {
   std::int64_t ctx = 0;
   std::int64_t image_tokens = 0;
   std::string mask_rule = "canonical";
+  std::string kv_cache = "auto";
   [[nodiscard]] SessionOptions session() const;
 };
 void add_context_options(CLI::App& command, ContextOptions& options);
+
+/// --kv-cache: auto, f32, f16, bf16 or int8.
+void add_kv_cache_option(CLI::App& command, std::string& type);
+KvCacheType kv_cache_type(const std::string& name);
 
 struct MediaInputOptions {
   std::string alpha = "drop";
@@ -63,8 +68,11 @@ struct ChatTurnOptions {
   bool think = false;
   bool no_think = false;  ///< the default, for scripts that say so
   std::string tools_file;
+  std::string format = "auto";
   /// Reads the tools file. \throws Error{kInput}
   [[nodiscard]] ChatOptions chat() const;
+  /// The model's own, unless another one was asked for.
+  [[nodiscard]] ChatFamily family(const Model& model) const;
 };
 void add_chat_options(CLI::App& command, ChatTurnOptions& options);
 

@@ -63,7 +63,7 @@ void add_synth(CLI::App& app, Action& action) {
       ->type_name("FORMAT");
   command
       ->add_option("--type", synthesize.type,
-                   "GGUF: type of the matrices: f32, f16, bf16, q8_0, q4_0, q4_1, q5_0 or q5_1")
+                   "GGUF: type of the matrices: f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q6_k or iq4_nl")
       ->type_name("TYPE");
   command->add_option("--seed", synthesize.seed, "Seed of the random weights")->type_name("N");
   command->add_option("-o,--out", options->out, "Directory to write; must be new or empty")

@@ -61,6 +61,9 @@ struct Message {
 enum class ChatFamily : std::uint8_t {
   kGemma4,  ///< turns between <|turn> and <turn|>, with reasoning and tools
   kGemma3,  ///< turns between <start_of_turn> and <end_of_turn>, text only
+  /// Plain text, a line for each turn, for models that were never taught turns. No model says so
+  /// itself: it is for the user to choose.
+  kTranscript,
 };
 
 struct ChatOptions {
@@ -108,6 +111,9 @@ std::vector<Message> parse_messages(std::string_view json,
 /// docs/gemma3.md). \throws Error{kInput} where the template raises or would drop what was said.
 Prompt render_chat(const std::vector<Message>& messages, const ChatOptions& options);
 
+/// Texts that end an answer, for GenerateOptions::stop; none where a control token does.
+std::vector<std::string> chat_stops(ChatFamily family);
+
 /// The prompt as the template's text, media as their placeholder tokens: for tests and people.
 std::string prompt_text(const Prompt& prompt);
 
@@ -126,7 +132,8 @@ class OutputParser {
     std::string text;
     std::vector<ToolCall> tool_calls;  ///< complete calls only
   };
-  /// Output of kGemma3 has one channel: all of it is the answer.
+  /// Output of kGemma3 and kTranscript has one channel: all of it is the answer, which kTranscript
+  /// trims.
   explicit OutputParser(ChatFamily family = ChatFamily::kGemma4);
   ~OutputParser();
   OutputParser(OutputParser&&) noexcept;

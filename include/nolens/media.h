@@ -44,14 +44,21 @@ class Image {
   [[nodiscard]] std::int64_t width() const noexcept { return width_; }
   [[nodiscard]] std::int64_t height() const noexcept { return height_; }
   [[nodiscard]] std::span<const std::uint8_t> rgb() const noexcept {  ///< [H, W, 3]
-    return rgb_ == nullptr ? std::span<const std::uint8_t>() : std::span<const std::uint8_t>(*rgb_);
+    return rgb_ == nullptr
+               ? std::span<const std::uint8_t>()
+               : std::span<const std::uint8_t>(rgb_.get(),
+                                               static_cast<std::size_t>(width_ * height_ * 3));
   }
 
  private:
   std::int64_t width_ = 0;
   std::int64_t height_ = 0;
-  std::shared_ptr<const std::vector<std::uint8_t>> rgb_;
+  std::shared_ptr<const std::uint8_t> rgb_;  ///< first of the pixels
 };
+
+/// The picture as a baseline JPEG with 4:2:0 chroma. `quality` 1…100. \throws Error{kUsage} for a picture without
+/// pixels or too large for JPEG, Error{kResource} if memory is short.
+std::vector<std::byte> encode_jpeg(const Image& image, int quality);
 
 /// Samples per second of every Audio.
 inline constexpr std::int64_t kAudioSampleRate = 16'000;

@@ -14,6 +14,10 @@
 
 namespace nolens {
 
+/// How a session keeps its keys and values. kAuto: half precision, or float32 where the run is exact or
+/// the model is float32 itself. What each costs: docs/model.md, "Key/value cache".
+enum class KvCacheType { kAuto, kF32, kF16, kBf16, kInt8 };
+
 struct LoadOptions {
   int num_threads = 0;           ///< 0 = one per physical core
   bool exact = false;            ///< compute in float32 throughout
@@ -32,11 +36,20 @@ struct TensorTypeCount {
   std::int64_t bytes = 0;
 };
 
+/// Tensors of one part of the model.
+struct TensorGroup {
+  std::string name;    ///< "embedding", "attention", "feed-forward", "vision", "audio", "norms", "other"
+  std::string format;  ///< number format of the largest share, such as "NF4"
+  std::string layout;  ///< "panels", "rows"; of the largest share
+  std::int64_t parameters = 0;
+  std::int64_t bytes = 0;  ///< in the files, scales included
+};
+
 /// Immutable after load(); shared between sessions and threads.
 class Model {
  public:
-  /// Loads a Hugging Face directory, a GGUF file, or a directory with one GGUF language model. Weights
-  /// stay memory-mapped and are used in place.
+  /// Loads a Hugging Face directory, a GGUF file, a directory with one GGUF language model, or a .nolens file.
+  /// Weights stay memory-mapped and are used in place.
   /// \throws Error{kModel} before any weight is used if a file cannot be right.
   static std::shared_ptr<const Model> load(const std::filesystem::path& path,
                                            const LoadOptions& options = {});
@@ -47,12 +60,14 @@ class Model {
   [[nodiscard]] const ModelConfig& config() const noexcept;
   [[nodiscard]] const Tokenizer& tokenizer() const noexcept;
   /// For ChatOptions::family and OutputParser: told by the model's chat template, or by its control
-  /// tokens where it has none.
+  /// tokens where it has none. Never kTranscript.
   [[nodiscard]] ChatFamily chat_family() const noexcept;
-  /// What the files are, for people: "safetensors", "GGUF v3, Q4_K_M".
+  /// What the files are, for people: "safetensors", "GGUF v3, Q4_K_M", ".nolens 1, panels16x256, NF4, from safetensors".
   [[nodiscard]] const std::string& format() const noexcept;
   /// How the weights are stored, the largest share first.
   [[nodiscard]] std::vector<TensorTypeCount> tensor_types() const;
+  /// The same by part of the model; parts without tensors are left out.
+  [[nodiscard]] std::vector<TensorGroup> tensor_groups() const;
   [[nodiscard]] std::int64_t weights_bytes() const noexcept;
   [[nodiscard]] std::int64_t num_parameters() const noexcept;
   /// Instruction set in use, such as "avx512bf16".
@@ -71,6 +86,7 @@ class Model {
 Tokenizer load_tokenizer(const std::filesystem::path& model);
 
 /// Bytes of keys and values a session with this context length holds when full.
-std::int64_t kv_cache_bytes(const ModelConfig& config, std::int64_t context_length, bool exact);
+std::int64_t kv_cache_bytes(const ModelConfig& config, std::int64_t context_length, bool exact,
+                            KvCacheType type = KvCacheType::kAuto);
 
 }  // namespace nolens

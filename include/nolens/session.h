@@ -18,6 +18,7 @@ struct SessionOptions {
   std::int64_t prefill_chunk = 512;  ///< rows per step; a vision block is never split
   std::int64_t image_tokens = 0;     ///< soft-token budget; 0 = the model's
   MaskRule mask_rule = MaskRule::kCanonical;
+  KvCacheType kv_cache = KvCacheType::kAuto;  ///< of an exact model kAuto or kF32
 };
 
 /// What became of one picture of a prompt.
@@ -52,8 +53,9 @@ struct AppendResult {
   std::vector<ImageReport> images;
   std::vector<AudioReport> audios;
   std::vector<VideoReport> videos;
-  double preprocess_seconds = 0.0;
-  double prefill_seconds = 0.0;
+  double preprocess_seconds = 0.0;  ///< scaling and cutting pictures
+  double prefill_seconds = 0.0;     ///< the rest
+  double embed_seconds = 0.0;       ///< of prefill_seconds: pictures and sounds to soft tokens
 };
 
 /// Receives the logits of each appended position. [vocab_size], valid during the call.

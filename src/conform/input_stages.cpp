@@ -95,7 +95,15 @@ class MediaComparer {
     if (!reference_.images.empty()) {
       const ReferenceImage& recorded = reference_.images[static_cast<std::size_t>(pictures_)];
       compare_pixels(recorded, picture.image, grid);
-      compare_patches(recorded, grid);
+      if (config.vision->patch_order == PatchOrder::kChannelsLast) {
+        compare_patches(recorded, grid);
+      } else {
+        VisionConfig as_recorded = *config.vision;  // GGUF files have their own order of values
+        as_recorded.patch_order = PatchOrder::kChannelsLast;
+        compare_patches(recorded, image_to_patches(picture.image, as_recorded,
+                                                   processor_for(config, picture.is_frame),
+                                                   picture.budget, name));
+      }
     }
     {
       const std::lock_guard lock(model_.impl().runtime->mutex);

@@ -10,10 +10,14 @@
 
 #include "core/check.h"
 #include "core/checked_math.h"
+#include "core/huge_pages.h"
 
 namespace nolens {
 
 inline constexpr std::size_t kBufferAlignment = 64;  // one cache line, one AVX-512 register
+
+/// Asks for a buffer whose values are written before they are read.
+struct Unset {};
 
 /// `size` values of a trivial type, zeroed. \throws Error{kResource} if memory is short.
 template <typename T>
@@ -22,21 +26,29 @@ class AlignedBuffer {
 
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(std::int64_t size) : size_(size) {
+  explicit AlignedBuffer(std::int64_t size) : AlignedBuffer(size, Unset{}) {
+    if (size > 0) {
+      std::memset(data_.get(), 0, static_cast<std::size_t>(size) * sizeof(T));
+    }
+  }
+  AlignedBuffer(std::int64_t size, Unset) : size_(size) {
     const auto bytes = checked_mul(size, static_cast<std::int64_t>(sizeof(T)));
     NOLENS_CHECK(bytes.has_value());
     if (*bytes == 0) {
       return;
     }
-    void* memory = ::operator new(static_cast<std::size_t>(*bytes),
-                                  std::align_val_t{kBufferAlignment}, std::nothrow);
+    const auto count = static_cast<std::size_t>(*bytes);
+    const std::size_t alignment = count >= kHugePageThreshold ? kHugePage : kBufferAlignment;
+    void* memory = ::operator new(count, std::align_val_t{alignment}, std::nothrow);
     if (memory == nullptr) {
       throw Error(ErrorCode::kResource, "out of memory: could not allocate " +
                                             std::to_string(*bytes) +
                                             " bytes; try a smaller context (--ctx) or model");
     }
-    std::memset(memory, 0, static_cast<std::size_t>(*bytes));
-    data_.reset(static_cast<T*>(memory));
+    if (alignment == kHugePage) {
+      prefer_huge_pages(memory, count);
+    }
+    data_ = std::unique_ptr<T, Free>(static_cast<T*>(memory), Free{std::align_val_t{alignment}});
   }
 
   [[nodiscard]] T* data() noexcept { return data_.get(); }
@@ -49,9 +61,8 @@ class AlignedBuffer {
 
  private:
   struct Free {
-    void operator()(T* memory) const noexcept {
-      ::operator delete(memory, std::align_val_t{kBufferAlignment});
-    }
+    std::align_val_t alignment{kBufferAlignment};
+    void operator()(T* memory) const noexcept { ::operator delete(memory, alignment); }
   };
   std::unique_ptr<T, Free> data_;
   std::int64_t size_ = 0;

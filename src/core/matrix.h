@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "core/dtype.h"
+#include "core/panel_layout.h"
 #include "core/weight_scales.h"
 
 namespace nolens {
@@ -51,18 +52,33 @@ struct Matrix {
   operator ConstMatrix() const noexcept { return {data, rows, cols, stride}; }  // NOLINT: a view of the same
 };
 
-/// A weight [rows = outputs, cols = inputs] as it is stored, row after row, usually inside a mapped
-/// file. Any alignment.
+/// How the values of a weight follow each other.
+enum class WeightLayout : std::uint8_t {
+  kRows,    ///< row after row, as checkpoints store them
+  kPanels,  ///< core/panel_layout.h; aligned to 64 bytes
+};
+
+/// A weight [rows = outputs, cols = inputs] as it is stored, usually inside a mapped file. Rows may have
+/// any alignment.
 struct WeightMatrix {
   const std::byte* data = nullptr;
   DType dtype = DType::kF32;
   std::int64_t rows = 0;
   std::int64_t cols = 0;
-  const WeightScales* scales = nullptr;  ///< of NF4, FP4 and INT8; outlives the view
+  /// Of NF4, FP4 and INT8; outlives the view. Scales that are part of the panels are null in it.
+  const WeightScales* scales = nullptr;
+  WeightLayout layout = WeightLayout::kRows;
 
   [[nodiscard]] bool empty() const noexcept { return data == nullptr; }
   [[nodiscard]] std::int64_t bytes_per_row() const noexcept { return row_bytes(dtype, cols); }
-  [[nodiscard]] std::int64_t bytes() const noexcept { return rows * bytes_per_row(); }
+  [[nodiscard]] std::int64_t bytes() const noexcept {
+    return layout == WeightLayout::kPanels ? panels_bytes(panel_format(), rows, cols)
+                                           : rows * bytes_per_row();
+  }
+  /// Of a weight in panels, or that could be; \pre has_panels(dtype).
+  [[nodiscard]] PanelFormat panel_format() const noexcept {
+    return *nolens::panel_format(dtype, scales != nullptr && scales->nested);
+  }
 };
 
 }  // namespace nolens

@@ -2,6 +2,7 @@
 #include "decoder/decoder.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/check.h"
 #include "decoder/rope_table.h"
@@ -76,11 +77,9 @@ void Decoder::attention_block(std::size_t layer, Matrix x) {
   const Matrix attended = activations_.attended(heads * shape.head_dim);
 
   kernels_.rms_norm(x, w.input_layernorm, eps, activations_.normed);
-  kernels_.linear(activations_.normed, w.q_proj, kNoBias, q);
-  kernels_.linear(activations_.normed, w.k_proj, kNoBias, k);
-  if (!shape.attention_k_eq_v) {
-    kernels_.linear(activations_.normed, w.v_proj, kNoBias, v);
-  }
+  const std::array<LinearPart, 3> parts = {
+      {{w.q_proj, kNoBias, q}, {w.k_proj, kNoBias, k}, {w.v_proj, kNoBias, v}}};
+  kernels_.linear_parts(activations_.normed, {parts.data(), shape.attention_k_eq_v ? 2U : 3U});
   // Where K and V share a projection, V is its raw output: before k_norm and before the rotation.
   const ConstMatrix raw_v = shape.attention_k_eq_v ? k : v;
   if (config_.value_norm) {
@@ -114,9 +113,7 @@ void Decoder::mlp_block(std::size_t layer, Matrix x) {
   const float eps = config_.rms_norm_eps;
   Activations& act = activations_;
   kernels_.rms_norm(x, w.pre_feedforward_layernorm, eps, act.normed);
-  kernels_.linear(act.normed, w.gate_proj, kNoBias, act.gate);
-  kernels_.linear(act.normed, w.up_proj, kNoBias, act.up);
-  kernels_.gated_activation(act.gate, act.up, config_.hidden_activation, act.gate);
+  kernels_.gated_linear(act.normed, w.gate_proj, w.up_proj, config_.hidden_activation, act.up, act.gate);
   kernels_.linear(act.gate, w.down_proj, kNoBias, act.branch);
   kernels_.rms_norm(act.branch, w.post_feedforward_layernorm, eps, act.branch);
   kernels_.add(act.branch, x);

@@ -5,26 +5,27 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "kernels/kv_layout.h"
 
 namespace nolens {
 
 namespace {
 
-constexpr std::int64_t value_bytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
-
-/// Positions a sliding layer needs for a step of `rows` rows: the window - 1 before it and the rows.
+/// Positions a sliding layer needs for a step of `rows` rows: the window - 1 before it and the
+/// rows.
 std::int64_t ring_positions(std::int64_t sliding_window, std::int64_t rows) {
   return round_up(sliding_window - 1 + rows, kKeyTile);
 }
 
-AlignedBuffer<std::byte> copy_rows(const AlignedBuffer<std::byte>& from, std::int64_t from_capacity,
-                                   std::int64_t to_capacity, std::int64_t row_bytes,
-                                   std::int64_t begin, std::int64_t end) {
-  AlignedBuffer<std::byte> to(to_capacity * row_bytes);
-  for (std::int64_t position = begin; position < end; ++position) {
-    std::memcpy(to.data() + position % to_capacity * row_bytes,
-                from.data() + position % from_capacity * row_bytes,
-                static_cast<std::size_t>(row_bytes));
+/// The tiles that hold positions [begin, end), in a buffer of another capacity.
+AlignedBuffer<std::byte> copy_tiles(const AlignedBuffer<std::byte>& from,
+                                    std::int64_t from_capacity, std::int64_t to_capacity,
+                                    std::int64_t tile_bytes, std::int64_t begin, std::int64_t end) {
+  AlignedBuffer<std::byte> to(to_capacity / kKeyTile * tile_bytes);
+  for (std::int64_t tile = begin / kKeyTile; tile * kKeyTile < end; ++tile) {
+    std::memcpy(to.data() + tile % (to_capacity / kKeyTile) * tile_bytes,
+                from.data() + tile % (from_capacity / kKeyTile) * tile_bytes,
+                static_cast<std::size_t>(tile_bytes));
   }
   return to;
 }
@@ -33,11 +34,13 @@ AlignedBuffer<std::byte> copy_rows(const AlignedBuffer<std::byte>& from, std::in
 
 KvCache::KvCache(const TextConfig& config, KvType type, std::int64_t context_length)
     : type_(type), context_length_(context_length), sliding_window_(config.sliding_window) {
-  for (const LayerConfig& layer : config.layers) {
-    layers_.push_back({.keys = {},
-                       .values = {},
-                       .row_bytes = layer.num_key_value_heads * layer.head_dim * value_bytes(type),
-                       .sliding = layer.type == LayerType::kSlidingAttention});
+  for (const LayerConfig& shape : config.layers) {
+    Layer& layer = layers_.emplace_back();
+    layer.num_heads = shape.num_key_value_heads;
+    layer.head_dim = shape.head_dim;
+    layer.key_bytes = layer.num_heads * key_tile_bytes(type, layer.head_dim);
+    layer.value_bytes = layer.num_heads * value_tile_bytes(type, layer.head_dim);
+    layer.sliding = shape.type == LayerType::kSlidingAttention;
   }
 }
 
@@ -64,19 +67,20 @@ void KvCache::reserve(std::int64_t rows) {
       target = std::min(target, ring_positions(sliding_window_, rows));
     }
     Layer& bigger = grown[i];
-    bigger = {.keys = copy_rows(layer.keys, layer.capacity, target, layer.row_bytes, oldest(layer),
-                                written_end_),
-              .values = copy_rows(layer.values, layer.capacity, target, layer.row_bytes,
-                                  oldest(layer), written_end_),
-              .capacity = target,
-              .row_bytes = layer.row_bytes,
-              .first_held = oldest(layer),
-              .sliding = layer.sliding};
+    bigger.keys = copy_tiles(layer.keys, layer.capacity, target, layer.key_bytes, oldest(layer),
+                             written_end_);
+    bigger.values = copy_tiles(layer.values, layer.capacity, target, layer.value_bytes,
+                               oldest(layer), written_end_);
+    bigger.capacity = target;
+    bigger.first_held = oldest(layer);
   }
   // Nothing can fail from here on.
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     if (grown[i].capacity > 0) {
-      layers_[i] = std::move(grown[i]);
+      layers_[i].keys = std::move(grown[i].keys);
+      layers_[i].values = std::move(grown[i].values);
+      layers_[i].capacity = grown[i].capacity;
+      layers_[i].first_held = grown[i].first_held;
     }
   }
   written_end_ = std::max(written_end_, end_ + rows);
@@ -105,13 +109,13 @@ void KvCache::rewind(std::int64_t position) {
 
 KvView KvCache::view(std::size_t layer) noexcept {
   Layer& l = layers_[layer];
-  return {type_, l.keys.data(), l.values.data(), l.capacity};
+  return {type_, l.keys.data(), l.values.data(), l.capacity, l.num_heads, l.head_dim};
 }
 
 std::int64_t KvCache::bytes() const noexcept {
   std::int64_t total = 0;
   for (const Layer& layer : layers_) {
-    total += 2 * layer.capacity * layer.row_bytes;
+    total += layer.keys.size() + layer.values.size();
   }
   return total;
 }
@@ -133,7 +137,10 @@ KvCache KvCache::clone() const {
                   static_cast<std::size_t>(layer.values.size()));
     }
     twin.capacity = layer.capacity;
-    twin.row_bytes = layer.row_bytes;
+    twin.num_heads = layer.num_heads;
+    twin.head_dim = layer.head_dim;
+    twin.key_bytes = layer.key_bytes;
+    twin.value_bytes = layer.value_bytes;
     twin.first_held = layer.first_held;
     twin.sliding = layer.sliding;
   }
@@ -148,7 +155,8 @@ std::int64_t KvCache::bytes_at(const TextConfig& config, KvType type, std::int64
     if (layer.type == LayerType::kSlidingAttention) {
       positions = std::min(positions, ring_positions(config.sliding_window, step_rows));
     }
-    total += 2 * positions * layer.num_key_value_heads * layer.head_dim * value_bytes(type);
+    total += positions / kKeyTile * layer.num_key_value_heads *
+             (key_tile_bytes(type, layer.head_dim) + value_tile_bytes(type, layer.head_dim));
   }
   return total;
 }

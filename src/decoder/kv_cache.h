@@ -4,14 +4,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "nolens/config.h"
+
 #include "core/aligned_buffer.h"
 #include "kernels/attention_args.h"
-#include "nolens/config.h"
 
 namespace nolens {
 
-/// Full layers keep every position. Sliding layers keep a ring: the window before the rows of a step and
-/// the rows themselves. Memory grows with use, up to what the context length asks for.
+/// Full layers keep every position. Sliding layers keep a ring: the window before the rows of a
+/// step and the rows themselves. Memory grows with use, up to what the context length asks for.
 class KvCache {
  public:
   KvCache(const TextConfig& config, KvType type, std::int64_t context_length);
@@ -39,11 +40,14 @@ class KvCache {
 
  private:
   struct Layer {
-    AlignedBuffer<std::byte> keys;    ///< [capacity, row_bytes]
-    AlignedBuffer<std::byte> values;  ///< [capacity, row_bytes]
+    AlignedBuffer<std::byte> keys;    ///< tiles of key_bytes
+    AlignedBuffer<std::byte> values;  ///< tiles of value_bytes
     std::int64_t capacity = 0;        ///< positions, a multiple of kKeyTile
-    std::int64_t row_bytes = 0;
-    std::int64_t first_held = 0;      ///< positions before it were gone when the layer last grew
+    std::int64_t num_heads = 0;
+    std::int64_t head_dim = 0;
+    std::int64_t key_bytes = 0;  ///< of a tile, all heads
+    std::int64_t value_bytes = 0;
+    std::int64_t first_held = 0;  ///< positions before it were gone when the layer last grew
     bool sliding = false;
   };
   /// First position whose slot still holds it.

@@ -43,6 +43,8 @@ class ImageEmbedder {
   void embed(const PatchGrid& grid, Matrix soft);
 
  private:
+  void position_rows(std::int64_t grid_width, std::int64_t begin, std::int64_t end, Matrix x_rows,
+                     Matrix y_rows);
   void add_positions(const PatchGrid& grid, Matrix u);
 
   const VisionConfig& config_;

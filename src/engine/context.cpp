@@ -40,7 +40,7 @@ Context::Context(std::shared_ptr<const Model> model, const SessionOptions& optio
     : model_(std::move(model)),
       options_(options),
       context_length_(choose_context_length(model_->config(), options.context_length)),
-      cache_(model_->config().text, model_->impl().kv_type(), context_length_),
+      cache_(model_->config().text, model_->impl().kv_type(options.kv_cache), context_length_),
       logits_(model_->config().text.vocab_size),
       hidden_(model_->config().text.hidden_size) {
   if (options.prefill_chunk < 1) {
@@ -146,7 +146,7 @@ std::int64_t Context::common_prefix(const TokenSequence& sequence) const {
   return common;
 }
 
-double Context::compute(const AppendOptions& options, const StepObserver& observer) {
+MediaSeconds Context::compute(const AppendOptions& options, const StepObserver& observer) {
   const std::int64_t begin = cache_.end();
   std::vector<VisionBlock> blocks;
   for (const MediaSpan& span : media_) {
@@ -154,10 +154,10 @@ double Context::compute(const AppendOptions& options, const StepObserver& observ
       blocks.push_back({span.begin, span.end});
     }
   }
-  double preprocess_seconds = 0.0;
+  MediaSeconds seconds;
   try {
     for (const Chunk& chunk : plan_chunks(begin, length(), options_.prefill_chunk, blocks)) {
-      preprocess_seconds += compute_chunk(chunk.begin, chunk.end, blocks, options, observer);
+      compute_chunk(chunk.begin, chunk.end, blocks, options, observer, seconds);
       if (options.progress) {
         options.progress(static_cast<double>(chunk.end - begin) /
                          static_cast<double>(length() - begin));
@@ -172,15 +172,14 @@ double Context::compute(const AppendOptions& options, const StepObserver& observ
     }
     throw;
   }
-  return preprocess_seconds;
+  return seconds;
 }
 
 /// Fills x [T, D] with scaled token embeddings and, at placeholders, soft tokens.
-double Context::embed_rows(std::int64_t begin, std::int64_t end, Matrix x) {
+void Context::embed_rows(std::int64_t begin, std::int64_t end, Matrix x, MediaSeconds& seconds) {
   model().runtime->token_embedder->embed(
       std::span(ids_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
       x);
-  double preprocess_seconds = 0.0;
   for (const MediaSpan& span : media_) {
     const std::int64_t first = std::max(begin, span.begin);
     const std::int64_t last = std::min(end, span.end);
@@ -189,31 +188,34 @@ double Context::embed_rows(std::int64_t begin, std::int64_t end, Matrix x) {
     }
     const Matrix rows = x.row_range(first - begin, last - begin);
     if (const auto* picture = std::get_if<ImageMedia>(&span.content)) {
-      preprocess_seconds += embed_picture(*picture, span.name, rows);
+      embed_picture(*picture, span.name, rows, seconds);
     } else {
+      const auto start = std::chrono::steady_clock::now();
       model().runtime->audio_embedder->embed(std::get<AudioMedia>(span.content).samples,
                                              first - span.begin, rows);
+      seconds.embed += seconds_since(start);
     }
   }
-  return preprocess_seconds;
 }
 
-/// rows [patches, D]. Returns the seconds spent on scaling and cutting.
-double Context::embed_picture(const ImageMedia& picture, const std::string& name, Matrix rows) {
+/// rows [patches, D]
+void Context::embed_picture(const ImageMedia& picture, const std::string& name, Matrix rows,
+                            MediaSeconds& seconds) {
   const ModelConfig& config = model_->config();
   const auto start = std::chrono::steady_clock::now();
   const PatchGrid grid =
       image_to_patches(picture.image, *config.vision, processor_for(config, picture.is_frame),
-                       picture.budget, name);
-  const double seconds = seconds_since(start);
+                       picture.budget, name, &model().runtime->pool);
+  const auto cut = std::chrono::steady_clock::now();
   NOLENS_CHECK(grid.num_patches() == rows.rows);
   model().runtime->image_embedder->embed(grid, rows);
-  return seconds;
+  seconds.preprocess += std::chrono::duration<double>(cut - start).count();
+  seconds.embed += seconds_since(cut);
 }
 
-double Context::compute_chunk(std::int64_t begin, std::int64_t end,
-                              std::span<const VisionBlock> blocks, const AppendOptions& options,
-                              const StepObserver& observer) {
+void Context::compute_chunk(std::int64_t begin, std::int64_t end,
+                            std::span<const VisionBlock> blocks, const AppendOptions& options,
+                            const StepObserver& observer, MediaSeconds& seconds) {
   const std::lock_guard lock(model().runtime->mutex);
   const std::int64_t rows = end - begin;
   const std::int64_t hidden_size = model_->config().text.hidden_size;
@@ -222,7 +224,7 @@ double Context::compute_chunk(std::int64_t begin, std::int64_t end,
     x_ = AlignedBuffer<float>(rows * hidden_size);
   }
   const Matrix x{x_.data(), rows, hidden_size};
-  const double preprocess_seconds = embed_rows(begin, end, x);
+  embed_rows(begin, end, x, seconds);
   const StepSequence sequence{&cache_, rows, blocks, options_.mask_rule};
   if (observer.on_embeddings) {
     observer.on_embeddings(begin, x);
@@ -233,7 +235,6 @@ double Context::compute_chunk(std::int64_t begin, std::int64_t end,
   }
   model().runtime->decoder->forward({&sequence, 1}, x, on_layer);
   project_rows(begin, x, end == length(), options, observer);
-  return preprocess_seconds;
 }
 
 /// Logits of every row if they are wanted, otherwise of the prompt's last row only.

@@ -27,6 +27,12 @@ struct StepObserver {
 
 /// Ids, media spans, keys and values of one conversation. `ids` may be ahead of the cache by the tokens
 /// that still wait to be computed.
+/// Where the time of media went.
+struct MediaSeconds {
+  double preprocess = 0.0;  ///< pictures to patches
+  double embed = 0.0;       ///< patches and frames to soft tokens
+};
+
 class Context {
  public:
   Context(std::shared_ptr<const Model> model, const SessionOptions& options);
@@ -49,9 +55,9 @@ class Context {
   void extend(TokenSequence sequence);
   void extend_by(TokenId id) { ids_.push_back(id); }
   /// Computes everything that waits. Afterwards logits() and hidden_state() belong to the last position.
-  /// Returns the seconds spent on preparing pictures. On error everything that waited still waits; where
+  /// On error everything that waited still waits; where
   /// the keys before it are gone, the context is empty.
-  double compute(const AppendOptions& options, const StepObserver& observer = {});
+  MediaSeconds compute(const AppendOptions& options, const StepObserver& observer = {});
   /// Computes what waits, and the last position again if its logits were dropped.
   void ensure_logits();
   /// Length of the longest beginning shared with `sequence`, which starts at position 0.
@@ -62,10 +68,12 @@ class Context {
   void truncate(std::int64_t length);
 
  private:
-  double compute_chunk(std::int64_t begin, std::int64_t end, std::span<const VisionBlock> blocks,
-                       const AppendOptions& options, const StepObserver& observer);
-  double embed_rows(std::int64_t begin, std::int64_t end, Matrix x);
-  double embed_picture(const ImageMedia& picture, const std::string& name, Matrix rows);
+  void compute_chunk(std::int64_t begin, std::int64_t end, std::span<const VisionBlock> blocks,
+                     const AppendOptions& options, const StepObserver& observer,
+                     MediaSeconds& seconds);
+  void embed_rows(std::int64_t begin, std::int64_t end, Matrix x, MediaSeconds& seconds);
+  void embed_picture(const ImageMedia& picture, const std::string& name, Matrix rows,
+                     MediaSeconds& seconds);
   void project_rows(std::int64_t begin, Matrix x, bool last_chunk, const AppendOptions& options,
                     const StepObserver& observer);
 

@@ -69,14 +69,6 @@ std::vector<bool> hidden_tokens(const ModelConfig& config, const Tokenizer& toke
   return hidden;
 }
 
-SourceDtype source_dtype(const TensorView& tensor) {
-  switch (tensor.dtype) {
-    case DType::kF32: return SourceDtype::kFloat32;
-    case DType::kF16: return SourceDtype::kFloat16;
-    default: return SourceDtype::kBfloat16;  // quantised from bfloat16 weights, as all releases are
-  }
-}
-
 }  // namespace
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -100,8 +92,11 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
   impl->exact = options.exact;
   impl->weights = decoder_weights(impl->config, impl->store);
   // The rounding of the embedding scale follows the numbers the embedding is really stored in.
-  impl->config.source_dtype =
-      source_dtype(*find_tensor(impl->store, "model.language_model.embed_tokens.weight"));
+  impl->config.source_dtype = source.source_dtype.value_or(source_dtype_of(
+      *find_tensor(impl->store, "model.language_model.embed_tokens.weight")));
+  if (!options.exact) {
+    impl->packed.pack(impl->weights, runtime->pool, options.progress);
+  }
   impl->stop_tokens = stop_tokens(impl->config, impl->tokenizer);
   impl->suppressed_tokens = impl->config.generation.suppress_tokens;
   impl->hidden_tokens = hidden_tokens(impl->config, impl->tokenizer);
@@ -162,9 +157,9 @@ std::int64_t Model::num_parameters() const noexcept {
   return total;
 }
 
-std::int64_t kv_cache_bytes(const ModelConfig& config, std::int64_t context_length, bool exact) {
-  const bool full = exact || config.source_dtype == SourceDtype::kFloat32;
-  return KvCache::bytes_at(config.text, full ? KvType::kF32 : KvType::kF16, context_length,
+std::int64_t kv_cache_bytes(const ModelConfig& config, std::int64_t context_length, bool exact,
+                            KvCacheType type) {
+  return KvCache::bytes_at(config.text, choose_kv_type(config, exact, type), context_length,
                            std::min(context_length, kDefaultPrefillChunk));
 }
 

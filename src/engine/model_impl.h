@@ -11,6 +11,8 @@
 #include "embed/audio_embedder.h"
 #include "embed/image_embedder.h"
 #include "embed/token_embedder.h"
+#include "engine/kv_choice.h"
+#include "engine/pack_weights.h"
 #include "formats/tensor_store.h"
 #include "kernels/kernels.h"
 #include "nolens/model.h"
@@ -38,6 +40,7 @@ struct Model::Impl {
   ChatFamily chat_family = ChatFamily::kGemma4;
   Tokenizer tokenizer;
   TensorStore store;
+  PackedWeights packed;
   DecoderWeights weights;
   ImageEmbedderWeights image_weights;
   std::vector<TokenId> stop_tokens;        ///< any of them ends an answer
@@ -50,9 +53,9 @@ struct Model::Impl {
         tokenizer(std::move(model_tokenizer)),
         store(std::move(tensor_store)) {}
 
-  /// float32 where the run must be exact or the checkpoint is float32 itself, half otherwise.
-  [[nodiscard]] KvType kv_type() const noexcept {
-    return exact || config.source_dtype == SourceDtype::kFloat32 ? KvType::kF32 : KvType::kF16;
+  /// \throws Error{kUsage} if an exact model is asked for less than float32.
+  [[nodiscard]] KvType kv_type(KvCacheType wanted = KvCacheType::kAuto) const {
+    return choose_kv_type(config, exact, wanted);
   }
 };
 

@@ -1,4 +1,4 @@
-// Two kinds of models: Hugging Face directories and GGUF files.
+// Three kinds of models: Hugging Face directories, GGUF files, .nolens files.
 #include "engine/model_source.h"
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include "nolens/model.h"
 
 #include "core/escape.h"
+#include "engine/nolens_source.h"
 #include "formats/config_reader.h"
 #include "formats/gguf/gguf_config.h"
 #include "formats/gguf/gguf_fields.h"
@@ -36,6 +37,10 @@ std::string lower_case(std::string text) {
 
 bool is_gguf_name(const fs::path& path) {
   return lower_case(path.filename().native()).ends_with(kExtension);
+}
+
+bool is_nolens_name(const fs::path& path) {
+  return lower_case(path.filename().native()).ends_with(kNolensExtension);
 }
 
 bool is_mmproj_name(const fs::path& path) {
@@ -185,6 +190,16 @@ ModelSource open_gguf(const ModelFiles& files, const LogSink& log) {
 
 ModelFiles find_model_files(const fs::path& path, const fs::path& mmproj) {
   ModelFiles files;
+  std::error_code error;
+  if (is_nolens_name(path) && !fs::is_directory(path, error)) {
+    if (!mmproj.empty()) {
+      throw Error(ErrorCode::kUsage, "--mmproj " + quoted_path(mmproj) +
+                                         " is for GGUF models; " + quoted_path(path) +
+                                         " holds all of its model");
+    }
+    files.nolens = path;
+    return files;
+  }
   files.gguf = find_gguf(path);
   if (files.gguf.empty()) {
     if (!mmproj.empty()) {
@@ -203,10 +218,24 @@ ModelFiles find_model_files(const fs::path& path, const fs::path& mmproj) {
 }
 
 ModelSource open_model_source(const ModelFiles& files, const LogSink& log) {
+  if (!files.nolens.empty()) {
+    return open_nolens(files.nolens, log);
+  }
   return files.gguf.empty() ? open_directory(files.directory, log) : open_gguf(files, log);
 }
 
+SourceDtype source_dtype_of(const TensorView& embedding) {
+  switch (embedding.dtype) {
+    case DType::kF32: return SourceDtype::kFloat32;
+    case DType::kF16: return SourceDtype::kFloat16;
+    default: return SourceDtype::kBfloat16;
+  }
+}
+
 Tokenizer load_tokenizer(const std::filesystem::path& model) {
+  if (const ModelFiles files = find_model_files(model); !files.nolens.empty()) {
+    return nolens_tokenizer(*NolensFile::open(files.nolens));
+  }
   const fs::path gguf = find_gguf(model);
   if (gguf.empty()) {
     return Tokenizer::load(model / kTokenizerFile);

@@ -49,14 +49,14 @@ class Layout {
   }
 
   void add(const PromptImage& part) {
-    const std::string what = "picture '" + part.name + "'";
+    const std::string what = named("picture", part.name);
     require(config_.vision.has_value() && config_.tokens.image >= 0, what, "pictures");
     const std::int64_t budget = part.max_soft_tokens != 0 ? part.max_soft_tokens : image_tokens_;
     sequence_.images.push_back(add_picture({part.image, budget, false}, part.name, what));
   }
 
   void add(const PromptAudio& part) {
-    const std::string what = "sound '" + part.name + "'";
+    const std::string what = named("sound", part.name);
     require(config_.audio.has_value() && config_.tokens.audio >= 0, what, "sound");
     const std::vector<float>& samples = part.audio.samples;
     check_samples(samples, what);
@@ -80,7 +80,7 @@ class Layout {
   }
 
   void add(const PromptVideo& part) {
-    const std::string what = "clip '" + part.name + "'";
+    const std::string what = named("clip", part.name);
     require(config_.vision.has_value() && config_.tokens.video >= 0, what, "video");
     if (part.video.frames.empty()) {
       throw Error(ErrorCode::kInput, what + ": has no frames; at least one is needed");
@@ -110,6 +110,10 @@ class Layout {
   struct Markers {
     TokenId begin, placeholder, end;
   };
+
+  static std::string named(const char* kind, const std::string& name) {
+    return name.empty() ? kind : kind + (" " + name);
+  }
 
   void require(bool takes_it, const std::string& what, const char* kind) const {
     if (!takes_it) {

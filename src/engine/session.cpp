@@ -29,7 +29,9 @@ void run(Context& context, TokenSequence sequence, const AppendOptions& options,
   const std::int64_t length = context.length();
   context.extend(std::move(sequence));
   try {
-    result.preprocess_seconds = context.compute(options);
+    const MediaSeconds media = context.compute(options);
+    result.preprocess_seconds = media.preprocess;
+    result.embed_seconds = media.embed;
   } catch (...) {
     context.truncate(std::min(length, context.length()));
     throw;

@@ -203,27 +203,39 @@ Parsed parse(const Json& config_json, const Json& generation, const Json& proces
   return result;
 }
 
-Json read_document(const std::filesystem::path& directory, const char* file) {
-  const std::string text =
-      read_file(model_file(directory, file), kMaxConfigBytes, ErrorCode::kModel);
-  return parse_json(text, file, ErrorCode::kModel,
+Json parse_document(const std::string& text, const char* name) {
+  return parse_json(text, name, ErrorCode::kModel,
                     JsonLimits{.max_bytes = kMaxConfigBytes, .max_depth = 32});
 }
 
-Json read_optional_document(const std::filesystem::path& directory, const char* file) {
+Json parse_optional_document(const std::string& text, const char* name) {
+  return text.empty() ? Json() : parse_document(text, name);
+}
+
+/// \throws Error{kModel} for an empty file
+std::string read_document(const std::filesystem::path& directory, const char* file) {
+  std::string text = read_file(model_file(directory, file), kMaxConfigBytes, ErrorCode::kModel);
+  return text.empty() ? parse_document(text, file).dump() : text;
+}
+
+/// Empty if there is no such file.
+std::string read_optional_document(const std::filesystem::path& directory, const char* file) {
   std::error_code error;
-  return std::filesystem::exists(directory / file, error) ? read_document(directory, file) : Json();
+  return std::filesystem::exists(directory / file, error) ? read_document(directory, file)
+                                                          : std::string();
 }
 
 /// Newer directories keep the image processor inside processor_config.json, older ones in a file of
 /// its own, beside a processor_config.json without it.
-Json read_processor(const std::filesystem::path& directory) {
-  Json processor = read_optional_document(directory, "processor_config.json");
-  if (processor.is_object() && processor.contains("image_processor")) {
+std::string read_processor(const std::filesystem::path& directory) {
+  constexpr const char* kFile = "processor_config.json";
+  std::string processor = read_optional_document(directory, kFile);
+  const Json parsed = parse_optional_document(processor, kFile);
+  if (parsed.is_object() && parsed.contains("image_processor")) {
     return processor;
   }
-  Json preprocessor = read_optional_document(directory, "preprocessor_config.json");
-  return preprocessor.is_null() ? processor : preprocessor;
+  std::string preprocessor = read_optional_document(directory, "preprocessor_config.json");
+  return preprocessor.empty() ? processor : preprocessor;
 }
 
 /// The name of the folder; in a Hugging Face cache, where that is a hash, of the repository.
@@ -238,6 +250,16 @@ std::string directory_name(const std::filesystem::path& directory) {
     }
   }
   return path.filename().native();
+}
+
+Parsed parse_documents(const ConfigDocuments& documents, const LogSink& log) {
+  Parsed parsed =
+      parse(parse_document(documents.config, "config.json"),
+            parse_optional_document(documents.generation, "generation_config.json"),
+            parse_optional_document(documents.processor, "processor_config.json"), "config.json", log);
+  parsed.config.name = documents.name;
+  parsed.config.licence = documents.licence;
+  return parsed;
 }
 
 SourceDtype stored_dtype(const std::filesystem::path& directory) {
@@ -277,13 +299,28 @@ ModelConfig model_config_from_json(const Json& config, const Json& generation,
   return parse(config, generation, processor, name, {}).config;
 }
 
-ModelConfig read_model_config(const std::filesystem::path& directory, const LogSink& log) {
+ConfigDocuments read_config_documents(const std::filesystem::path& directory) {
   check_model_directory(directory);
-  Parsed parsed = parse(read_document(directory, "config.json"),
-                        read_optional_document(directory, "generation_config.json"),
-                        read_processor(directory), "config.json", log);
-  parsed.config.name = directory_name(directory);
-  parsed.config.licence = read_licence(directory);
+  ConfigDocuments documents;
+  documents.config = read_document(directory, "config.json");
+  documents.generation = read_optional_document(directory, "generation_config.json");
+  documents.processor = read_processor(directory);
+  documents.name = directory_name(directory);
+  documents.licence = read_licence(directory);
+  return documents;
+}
+
+ModelConfig model_config_from_documents(const ConfigDocuments& documents, SourceDtype fallback,
+                                        const LogSink& log) {
+  Parsed parsed = parse_documents(documents, log);
+  if (!parsed.has_dtype) {
+    parsed.config.source_dtype = fallback;
+  }
+  return std::move(parsed.config);
+}
+
+ModelConfig read_model_config(const std::filesystem::path& directory, const LogSink& log) {
+  Parsed parsed = parse_documents(read_config_documents(directory), log);
   if (!parsed.has_dtype) {
     parsed.config.source_dtype = stored_dtype(directory);
   }

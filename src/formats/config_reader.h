@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "nolens/config.h"
 #include "nolens/log.h"
@@ -14,6 +15,20 @@ namespace nolens {
 /// config.json names no dtype, source_dtype is that of the stored token embedding.
 /// \throws Error{kModel} naming the file and the field.
 ModelConfig read_model_config(const std::filesystem::path& directory, const LogSink& log = {});
+
+/// The files a configuration is read from, as text; empty = there is none.
+struct ConfigDocuments {
+  std::string config;      ///< config.json
+  std::string generation;  ///< generation_config.json
+  std::string processor;   ///< processor_config.json or preprocessor_config.json
+  std::string name;        ///< of the model, for people
+  std::string licence;
+};
+/// \throws Error{kModel} if `directory` is none of a model, or a file is too large
+ConfigDocuments read_config_documents(const std::filesystem::path& directory);
+/// \param fallback  source_dtype if config.json names none
+ModelConfig model_config_from_documents(const ConfigDocuments& documents, SourceDtype fallback,
+                                        const LogSink& log = {});
 
 /// The same from parsed documents; `generation` and `processor` may be null. `name` is for
 /// messages.

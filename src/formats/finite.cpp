@@ -122,6 +122,9 @@ float value_at(const TensorView& tensor, std::int64_t index) noexcept {
 }  // namespace
 
 std::optional<std::int64_t> find_nonfinite(const TensorView& tensor) noexcept {
+  if (tensor.layout == WeightLayout::kPanels) {
+    return std::nullopt;
+  }
   if (needs_scales(tensor.dtype)) {
     const auto scale = first_bad_scale(tensor);
     return scale ? std::optional(*scale * values_per_scale(tensor)) : std::nullopt;

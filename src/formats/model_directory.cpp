@@ -9,6 +9,7 @@
 #include "nolens/error.h"
 
 #include "core/escape.h"
+#include "platform/list_folder.h"
 #include "platform/mapped_file.h"
 #include "platform/quoted_path.h"
 
@@ -30,12 +31,8 @@ bool is_inside(const fs::path& file, const fs::path& folder) {
 
 /// Up to kMaxListedNames file names, sorted, for a message.
 std::string list_files(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    names.push_back(entry->path().filename().native());
-  }
+  int error = 0;  // what is not found is not listed: the sentence is about something else
+  std::vector<std::string> names = list_folder(directory, error);
   if (names.empty()) {
     return "it is empty";
   }
@@ -51,14 +48,10 @@ std::string list_files(const fs::path& directory) {
 }
 
 bool has_extension(const fs::path& directory, std::string_view extension) {
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (entry->path().extension() == extension) {
-      return true;
-    }
-  }
-  return false;
+  int error = 0;
+  const std::vector<std::string> names = list_folder(directory, error);
+  return std::any_of(names.begin(), names.end(),
+                     [&](const fs::path& name) { return name.extension() == extension; });
 }
 
 bool is_there(const fs::path& path) {

@@ -72,7 +72,8 @@ Layout make_layout(const std::vector<TensorSpec>& specs,
   return layout;
 }
 
-/// Better to say so now than after an hour of writing.
+}  // namespace
+
 void check_free_space(const std::filesystem::path& file, std::int64_t needed) {
   std::error_code error;
   const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
@@ -84,8 +85,6 @@ void check_free_space(const std::filesystem::path& file, std::int64_t needed) {
                                           " are free there; free some space");
   }
 }
-
-}  // namespace
 
 struct SafetensorsWriter::Impl {
   Impl(const std::filesystem::path& file, Layout layout)

@@ -19,6 +19,10 @@ struct TensorSpec {
   std::vector<std::int64_t> shape;
 };
 
+/// Better to say so now than after an hour of writing. \throws Error{kResource} if the file's folder has
+/// fewer bytes free
+void check_free_space(const std::filesystem::path& file, std::int64_t needed);
+
 /// Usage: construct with all specs, then append the data of each in that order (in any number of
 /// pieces), then commit(). Without commit() nothing is left on disk.
 class SafetensorsWriter {

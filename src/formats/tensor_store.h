@@ -21,6 +21,7 @@ struct TensorView {
   std::int64_t bytes = 0;
   std::string file;  ///< file name, for messages
   const WeightScales* scales = nullptr;  ///< of NF4, FP4 and INT8; owned by the store
+  WeightLayout layout = WeightLayout::kRows;
 };
 
 /// A tensor of a type the engine does not compute with, such as an I64 buffer.

@@ -38,8 +38,8 @@ WeightMatrix weight_matrix(const TensorStore& store, const std::string& name) {
   for (std::size_t i = 1; i < tensor.shape.size(); ++i) {
     cols *= tensor.shape[i];
   }
-  return {tensor.data, tensor.dtype, tensor.shape.empty() ? 1 : tensor.shape[0], cols,
-          tensor.scales};
+  return {tensor.data,   tensor.dtype,  tensor.shape.empty() ? 1 : tensor.shape[0], cols,
+          tensor.scales, tensor.layout};
 }
 
 std::vector<float> float_values(const TensorStore& store, const std::string& name) {

@@ -6,6 +6,7 @@
 
 #include "hub/disk.h"
 #include "hub/names.h"
+#include "platform/list_folder.h"
 
 namespace nolens::hub {
 namespace {
@@ -24,14 +25,13 @@ bool ends_in_gguf(const fs::path& path) {
 /// The one GGUF file directly in a folder; the folder itself if there are none or several.
 fs::path only_gguf_in(const fs::path& folder) {
   fs::path found;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (ends_in_gguf(entry->path())) {
+  int error = 0;  // a folder that cannot be read is refused by whoever opens it
+  for (const fs::path name : list_folder(folder, error)) {
+    if (ends_in_gguf(name)) {
       if (!found.empty()) {
         return folder;
       }
-      found = entry->path();
+      found = folder / name;
     }
   }
   return found.empty() ? folder : found;

@@ -22,6 +22,13 @@ namespace nolens {
 
 class ThreadPool;
 
+/// One of several products with the same x.
+struct LinearPart {
+  const WeightMatrix& w;          ///< [N, K]
+  std::span<const float> bias{};  ///< [N] or empty
+  Matrix y;                       ///< [T, N]
+};
+
 class Kernels {
  public:
   virtual ~Kernels() = default;
@@ -49,6 +56,17 @@ class Kernels {
   /// y = x * w^T + bias                      x [T, K]; w [N, K]; bias [N] or empty; y [T, N]
   virtual void linear(ConstMatrix x, const WeightMatrix& w, std::span<const float> bias,
                       Matrix y) = 0;
+  /// linear for each part: the same numbers in one go.      x [T, K]
+  virtual void linear_parts(ConstMatrix x, std::span<const LinearPart> parts) = 0;
+  /// y = activation(x * gate^T) * (x * up^T)  x [T, K]; gate, up [N, K]; y, scratch [T, N]
+  virtual void gated_linear(ConstMatrix x, const WeightMatrix& gate, const WeightMatrix& up,
+                            Activation activation, Matrix scratch, Matrix y) = 0;
+
+  /// linear(layer_norm(x; norm_weight, norm_bias, eps), w, bias), the same numbers, without the normed rows
+  /// ever being there as a whole where they are rounded anyway.    x [T, K]; norms [K]; w [N, K]; y [T, N]
+  virtual void layer_norm_linear(ConstMatrix x, std::span<const float> norm_weight,
+                                 std::span<const float> norm_bias, float eps,
+                                 const WeightMatrix& w, std::span<const float> bias, Matrix y) = 0;
 
   // ---- Position and attention
   /// Rotates every head of x in place: pairs (i, i + S/2).   Su et al. 2021 (RoFormer), eq. 34
@@ -75,7 +93,8 @@ class Kernels {
 
 struct KernelOptions {
   /// Float32 activations in every product. Otherwise a product with BF16 or Q8_0 weights may round its
-  /// activations to bfloat16 or to int8 per block, where the instruction set has dot products for them.
+  /// activations to bfloat16 or to int8 per block, where the instruction set has dot products for them, and
+  /// weights in panels are multiplied by integers of 8 to 15 bits (SplitRows in cpu/cpu_kernels.h).
   bool exact = false;
 };
 

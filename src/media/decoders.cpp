@@ -1,6 +1,7 @@
 // Checks, allocation and alpha: what every decoder of this folder does alike.
 #include "media/decoders.h"
 
+#include <algorithm>
 #include <new>
 #include <stdexcept>
 
@@ -35,13 +36,13 @@ void check_image_size(const DecodeRequest& request, std::int64_t width, std::int
   }
 }
 
-std::vector<std::uint8_t> allocate_samples(const DecodeRequest& request, std::int64_t width,
-                                           std::int64_t height, std::int64_t channels) {
+Pixels allocate_samples(const DecodeRequest& request, std::int64_t width, std::int64_t height,
+                        std::int64_t channels) {
   const auto pixels = checked_mul(width, height);
   const auto bytes = pixels ? checked_mul(*pixels, channels) : std::nullopt;
   NOLENS_CHECK(bytes.has_value());
   try {
-    return std::vector<std::uint8_t>(static_cast<std::size_t>(*bytes));
+    return Pixels(static_cast<std::size_t>(*bytes));
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::kResource, request.name + ": out of memory: could not allocate " +
                                           std::to_string(*bytes) +
@@ -49,7 +50,14 @@ std::vector<std::uint8_t> allocate_samples(const DecodeRequest& request, std::in
   }
 }
 
-void composite_on_white(std::vector<std::uint8_t>& rgba) {
+Pixels allocate_zero_samples(const DecodeRequest& request, std::int64_t width, std::int64_t height,
+                             std::int64_t channels) {
+  Pixels samples = allocate_samples(request, width, height, channels);
+  std::fill(samples.begin(), samples.end(), std::uint8_t{0});
+  return samples;
+}
+
+void composite_on_white(Pixels& rgba) {
   const std::size_t pixels = rgba.size() / 4;
   for (std::size_t i = 0; i < pixels; ++i) {
     const std::uint32_t alpha = rgba[4 * i + 3];

@@ -6,9 +6,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "nolens/media.h"
+
+#include "media/pixels.h"
 
 namespace nolens {
 
@@ -25,8 +26,8 @@ struct DecodeRequest {
 struct DecodedImage {
   std::int64_t width = 0;
   std::int64_t height = 0;
-  std::vector<std::uint8_t> rgb;  ///< [height, width, 3]
-  int orientation = 1;            ///< EXIF, 1…8
+  Pixels rgb;           ///< [height, width, 3]
+  int orientation = 1;  ///< EXIF, 1…8
 };
 
 /// \throws Error{kInput} on data that is cut, corrupt or of an unsupported kind;
@@ -41,12 +42,15 @@ DecodedImage decode_webp(const DecodeRequest& request);
 /// Checks a size that a header claims. \throws Error{kInput} on an empty picture, Error{kResource}.
 void check_image_size(const DecodeRequest& request, std::int64_t width, std::int64_t height);
 
-/// width * height * channels zero bytes, of a size that passed check_image_size().
-/// \throws Error{kResource} if memory is short.
-std::vector<std::uint8_t> allocate_samples(const DecodeRequest& request, std::int64_t width,
-                                           std::int64_t height, std::int64_t channels);
+/// width * height * channels bytes, of a size that passed check_image_size(). They are not set: the
+/// decoder writes each of them or throws. \throws Error{kResource} if memory is short.
+Pixels allocate_samples(const DecodeRequest& request, std::int64_t width, std::int64_t height,
+                        std::int64_t channels);
+/// The same, set to zero, for decoders whose library might leave some out.
+Pixels allocate_zero_samples(const DecodeRequest& request, std::int64_t width, std::int64_t height,
+                             std::int64_t channels);
 
 /// Turns RGBA into RGB over white, in place: the vector keeps 3 of every 4 bytes.
-void composite_on_white(std::vector<std::uint8_t>& rgba);
+void composite_on_white(Pixels& rgba);
 
 }  // namespace nolens

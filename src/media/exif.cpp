@@ -103,7 +103,7 @@ int resolve_orientation(std::optional<std::uint32_t> exif, std::optional<std::ui
 }
 
 void apply_orientation(int orientation, std::int64_t& width, std::int64_t& height,
-                       std::vector<std::uint8_t>& rgb) {
+                       Pixels& rgb) {
   NOLENS_CHECK(orientation >= 1 && orientation <= 8);
   if (orientation == 1) {
     return;
@@ -127,7 +127,7 @@ void apply_orientation(int orientation, std::int64_t& width, std::int64_t& heigh
   const std::int64_t new_width = orientation >= 5 ? height : width;
   const std::int64_t new_height = orientation >= 5 ? width : height;
 
-  std::vector<std::uint8_t> turned(rgb.size());
+  Pixels turned(rgb.size());
   constexpr std::int64_t kTile = 32;  // both pictures' lines of one tile stay in the L1 cache
   for (std::int64_t top = 0; top < new_height; top += kTile) {
     for (std::int64_t left = 0; left < new_width; left += kTile) {

@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <vector>
+
+#include "media/pixels.h"
 
 namespace nolens {
 
@@ -24,6 +25,6 @@ namespace nolens {
 /// Turns and mirrors [height, width, 3] pixels upright; `orientation` 1…8. Swaps width and height
 /// for 5…8.
 void apply_orientation(int orientation, std::int64_t& width, std::int64_t& height,
-                       std::vector<std::uint8_t>& rgb);
+                       Pixels& rgb);
 
 }  // namespace nolens

@@ -53,7 +53,12 @@ Image Image::decode(std::span<const std::byte> file, const std::string& name,
   try {
     DecodedImage decoded = decode_pixels(file, shown, limits, alpha);
     apply_orientation(decoded.orientation, decoded.width, decoded.height, decoded.rgb);
-    return from_rgb8(decoded.width, decoded.height, std::move(decoded.rgb));
+    const auto rgb = std::make_shared<const Pixels>(std::move(decoded.rgb));
+    Image image;
+    image.width_ = decoded.width;
+    image.height_ = decoded.height;
+    image.rgb_ = std::shared_ptr<const std::uint8_t>(rgb, rgb->data());
+    return image;
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::kResource,
                 shown + ": out of memory while decoding the picture; scale it down first");
@@ -72,7 +77,8 @@ Image Image::from_rgb8(std::int64_t width, std::int64_t height, std::vector<std:
   Image image;
   image.width_ = width;
   image.height_ = height;
-  image.rgb_ = std::make_shared<const std::vector<std::uint8_t>>(std::move(rgb));
+  const auto owner = std::make_shared<const std::vector<std::uint8_t>>(std::move(rgb));
+  image.rgb_ = std::shared_ptr<const std::uint8_t>(owner, owner->data());
   return image;
 }
 

@@ -177,14 +177,13 @@ int orientation_of(std::span<const std::byte> file) {
 
 /// 16-bit grey. Without an alpha channel Pillow opens it as "I;16" and clips at 255 on the way to
 /// RGB; the reference loader therefore does too.
-std::vector<std::uint8_t> clip_grey16(const PngState& state, const DecodeRequest& request,
-                                      const DecodedImage& size,
-                                      const std::vector<std::uint8_t>& samples) {
+Pixels clip_grey16(const PngState& state, const DecodeRequest& request, const DecodedImage& size,
+                   const Pixels& samples) {
   png_color_16p key = nullptr;
   const bool has_key = request.alpha == AlphaMode::kWhite &&
                        png_get_tRNS(state.png, state.info, nullptr, nullptr, &key) != 0 &&
                        key != nullptr;
-  std::vector<std::uint8_t> rgb = allocate_samples(request, size.width, size.height, 3);
+  Pixels rgb = allocate_zero_samples(request, size.width, size.height, 3);
   for (std::size_t i = 0; i < rgb.size() / 3; ++i) {
     const int value = samples[2 * i] << 8 | samples[2 * i + 1];
     const bool transparent = has_key && value == key->gray;
@@ -218,8 +217,7 @@ DecodedImage decode_png(const DecodeRequest& request) {
   const std::int64_t channels = rows == PngRows::kGrey16 ? 2 : rows == PngRows::kRgb ? 3 : 4;
   const std::int64_t row_bytes = result.width * channels;
   NOLENS_CHECK(static_cast<std::int64_t>(png_get_rowbytes(state.png, state.info)) == row_bytes);
-  std::vector<std::uint8_t> samples =
-      allocate_samples(request, result.width, result.height, channels);
+  Pixels samples = allocate_zero_samples(request, result.width, result.height, channels);
   if (!guarded_read_pixels(state, samples.data(), result.height, row_bytes)) {
     throw_failure(state, request);
   }

@@ -66,8 +66,7 @@ Demuxer open(const DecodeRequest& request) {
 
 /// Decodes `frame` into its place on the canvas.
 void decode_frame(const DecodeRequest& request, const WebPIterator& frame,
-                  std::int64_t canvas_width, std::int64_t channels,
-                  std::vector<std::uint8_t>& canvas) {
+                  std::int64_t canvas_width, std::int64_t channels, Pixels& canvas) {
   WebPDecoderConfig config;
   if (WebPInitDecoderConfig(&config) == 0 ||
       WebPGetFeatures(frame.fragment.bytes, frame.fragment.size, &config.input) != VP8_STATUS_OK ||
@@ -112,7 +111,7 @@ DecodedImage decode_webp(const DecodeRequest& request) {
     throw_bad_image(request, "places its first frame outside of its canvas");
   }
   const std::int64_t channels = request.alpha == AlphaMode::kDrop ? 3 : 4;
-  result.rgb = allocate_samples(request, result.width, result.height, channels);
+  result.rgb = allocate_zero_samples(request, result.width, result.height, channels);
   decode_frame(request, frame, result.width, channels, result.rgb);
   if (channels == 4) {
     composite_on_white(result.rgb);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <optional>
 
@@ -11,6 +12,7 @@
 #include "core/check.h"
 #include "core/checked_math.h"
 #include "core/escape.h"
+#include "platform/thread_pool.h"
 #include "preprocess/resize.h"
 
 namespace nolens {
@@ -58,24 +60,47 @@ std::array<float, 256> scaled_values(const ImageProcessorConfig& processor) {
   return values;
 }
 
-/// Copies the pixels of one patch as float, in the order the weights expect.
-void cut_patch(const Image& image, std::int64_t left, std::int64_t top, const VisionConfig& vision,
-               const std::array<float, 256>& values, float* out) {
-  const std::uint8_t* rgb = image.rgb().data();
-  const std::int64_t side = vision.model_patch_size();
-  const bool last = vision.patch_order == PatchOrder::kChannelsLast;
-  const std::int64_t column_stride = last ? 3 : 1;
-  const std::int64_t row_stride = side * column_stride;
-  const std::int64_t channel_stride = last ? 1 : side * side;
-  for (std::int64_t row = 0; row < side; ++row) {
-    const std::uint8_t* source = rgb + ((top + row) * image.width() + left) * 3;
+/// What the patches of one row of the grid are made from.
+struct PatchRow {
+  const std::uint8_t* rgb;  ///< [side, grid_width * side, 3]
+  std::int64_t grid_width;
+  std::int64_t side;
+  PatchOrder order;
+  const std::array<float, 256>& values;
+};
+
+/// Writes the pixels of patch x of a row as float, in the order the weights expect.
+void cut_patch(const PatchRow& row, std::int64_t x, float* out) {
+  const std::int64_t side = row.side;
+  for (std::int64_t y = 0; y < side; ++y) {
+    const std::uint8_t* source = row.rgb + (y * row.grid_width + x) * side * 3;
+    if (row.order == PatchOrder::kChannelsLast) {
+      for (std::int64_t i = 0; i < 3 * side; ++i) {
+        out[y * side * 3 + i] = row.values[source[i]];
+      }
+      continue;
+    }
     for (std::int64_t column = 0; column < side; ++column) {
-      float* target = out + row * row_stride + column * column_stride;
       for (std::int64_t channel = 0; channel < 3; ++channel) {
-        target[channel * channel_stride] = values[source[3 * column + channel]];
+        out[(channel * side + y) * side + column] = row.values[source[3 * column + channel]];
       }
     }
   }
+}
+
+/// body(next) on every thread, where next() gives each of 0 … count - 1 to one caller, then
+/// `count`.
+template <typename Body>
+void share(ThreadPool* pool, std::int64_t count, const Body& body) {
+  std::atomic<std::int64_t> taken{0};
+  const auto next = [&] { return std::min(count, taken.fetch_add(1)); };
+  const std::int64_t threads =
+      pool == nullptr ? 1 : std::min<std::int64_t>(pool->num_threads(), count);
+  if (threads <= 1) {
+    body(next);
+    return;
+  }
+  pool->parallel_for(threads, 1, [&](std::int64_t, std::int64_t) { body(next); });
 }
 
 }  // namespace
@@ -137,7 +162,7 @@ ImageSize processed_size(ImageSize source, const VisionConfig& vision,
 
 PatchGrid image_to_patches(const Image& image, const VisionConfig& vision,
                            const ImageProcessorConfig& processor, std::int64_t budget,
-                           const std::string& name) {
+                           const std::string& name, ThreadPool* pool) {
   PatchGrid grid;
   grid.source = {image.height(), image.width()};
   grid.used = processed_size(grid.source, vision, processor, budget, name);
@@ -148,14 +173,19 @@ PatchGrid image_to_patches(const Image& image, const VisionConfig& vision,
   grid.patch_values = vision.patch_values();
 
   const std::array<float, 256> values = scaled_values(processor);
-  const Image scaled = resize_bicubic(image, grid.used.width, grid.used.height);
-  grid.values = AlignedBuffer<float>(grid.num_patches() * grid.patch_values);
-  for (std::int64_t y = 0; y < grid.grid_height; ++y) {
-    for (std::int64_t x = 0; x < grid.grid_width; ++x) {
-      cut_patch(scaled, x * side, y * side, vision, values,
-                grid.values.data() + (y * grid.grid_width + x) * grid.patch_values);
+  const BicubicResize resize(image, grid.used.width, grid.used.height);
+  grid.values = AlignedBuffer<float>(grid.num_patches() * grid.patch_values, Unset{});
+  share(pool, grid.grid_height, [&](const auto& next) {
+    BicubicResize::Scratch scratch;
+    AlignedBuffer<std::uint8_t> lines(side * grid.used.width * 3, Unset{});
+    for (std::int64_t y = next(); y < grid.grid_height; y = next()) {
+      resize.lines(y * side, (y + 1) * side, scratch, lines.data());
+      const PatchRow row{lines.data(), grid.grid_width, side, vision.patch_order, values};
+      for (std::int64_t x = 0; x < grid.grid_width; ++x) {
+        cut_patch(row, x, grid.values.data() + (y * grid.grid_width + x) * grid.patch_values);
+      }
     }
-  }
+  });
   return grid;
 }
 

@@ -44,10 +44,12 @@ ImageSize processed_size(ImageSize source, const VisionConfig& vision,
                          const ImageProcessorConfig& processor, std::int64_t budget,
                          const std::string& name);
 
-/// Resizes, multiplies by rescale_factor in float32 and cuts.
+class ThreadPool;
+
+/// Resizes, multiplies by rescale_factor in float32 and cuts; with a pool, on all of its threads.
 /// \throws Error{kInput}, Error{kUsage} on a budget that is none of kSoftTokenBudgets.
 PatchGrid image_to_patches(const Image& image, const VisionConfig& vision,
                            const ImageProcessorConfig& processor, std::int64_t budget,
-                           const std::string& name);
+                           const std::string& name, ThreadPool* pool = nullptr);
 
 }  // namespace nolens

@@ -4,23 +4,19 @@
 #include "preprocess/resize.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
-#include <string>
 #include <utility>
-
-#include "nolens/error.h"
 
 #include "core/check.h"
 #include "core/checked_math.h"
+#include "platform/cpu_features.h"
 
 namespace nolens {
 namespace {
 
 constexpr int kMaxPrecision = 22;     // the reference's, for 8-bit pixels
-constexpr std::int64_t kTapUnit = 8;  // weights per output are padded: no remainder in the loop
-constexpr std::int64_t kColumnBlock = 256;  // bytes summed at a time: the sums stay in the L1 cache
+constexpr std::int64_t kTapUnit = 4;  // weights per output are padded: no remainder in the loop
 
 /// Keys 1981, eq. 15, with a = -1/2, in the reference's order of operations.
 double keys_cubic(double x) {
@@ -53,88 +49,37 @@ std::int16_t to_fixed_point(double weight, int precision) {
   return static_cast<std::int16_t>(scaled < 0.0 ? scaled - 0.5 : scaled + 0.5);
 }
 
-std::uint8_t to_pixel(std::int32_t sum, int precision) {
-  return static_cast<std::uint8_t>(std::clamp(sum >> precision, 0, 255));
-}
-
-std::int32_t rounding_term(int precision) {
-  return precision == 0 ? 0 : 1 << (precision - 1);
-}
-
-std::vector<std::uint8_t> allocate_pixels(std::int64_t height, std::int64_t width) {
+/// [height, width, 3], of a checked size.
+std::int64_t pixel_bytes(std::int64_t height, std::int64_t width) {
   const auto pixels = checked_mul(height, width);
   const auto bytes = pixels ? checked_mul(*pixels, 3) : std::nullopt;
   NOLENS_CHECK(bytes.has_value());
-  return std::vector<std::uint8_t>(static_cast<std::size_t>(*bytes));
+  return *bytes;
 }
 
-/// Two contiguous arrays: compilers turn this into 16-bit multiply-adds.
-std::int32_t dot(const std::int16_t* values, const std::int16_t* weights, std::int64_t taps) {
-  std::int32_t sum = 0;
-  for (std::int64_t j = 0; j < taps; ++j) {
-    sum += values[j] * weights[j];
+std::uint8_t* grown(AlignedBuffer<std::uint8_t>& buffer, std::int64_t size) {
+  if (buffer.size() < size) {
+    buffer = AlignedBuffer<std::uint8_t>(size, Unset{});
   }
-  return sum;
+  return buffer.data();
 }
 
-/// [height, n_in, 3] -> [height, n_out, 3].
-std::vector<std::uint8_t> resize_rows(const std::uint8_t* pixels, std::int64_t height,
-                                      std::int64_t n_in, const ResizeWeights& axis) {
-  const auto n_out = static_cast<std::int64_t>(axis.first.size());
-  std::vector<std::uint8_t> result = allocate_pixels(height, n_out);
-  // One plane per channel, 16-bit, with room for the padded taps of the last output.
-  const std::int64_t plane = n_in + axis.taps;
-  std::vector<std::int16_t> planes(static_cast<std::size_t>(3 * plane));
-  const std::int32_t half = rounding_term(axis.precision);
-  for (std::int64_t y = 0; y < height; ++y) {
-    const std::uint8_t* source = pixels + y * n_in * 3;
-    for (std::int64_t x = 0; x < n_in; ++x) {
-      planes[static_cast<std::size_t>(x)] = source[3 * x];
-      planes[static_cast<std::size_t>(plane + x)] = source[3 * x + 1];
-      planes[static_cast<std::size_t>(2 * plane + x)] = source[3 * x + 2];
-    }
-    std::uint8_t* target = result.data() + y * n_out * 3;
-    for (std::int64_t i = 0; i < n_out; ++i) {
-      const std::int16_t* weights = axis.weights.data() + i * axis.taps;
-      const std::int16_t* values = planes.data() + axis.first[static_cast<std::size_t>(i)];
-      for (std::int64_t channel = 0; channel < 3; ++channel) {
-        const std::int32_t sum = half + dot(values + channel * plane, weights, axis.taps);
-        target[3 * i + channel] = to_pixel(sum, axis.precision);
-      }
-    }
-  }
-  return result;
+/// Of ResizeLines: three planes of 16-bit pixels.
+std::int64_t resize_scratch_size(const ResizeAxis& axis) {
+  const auto bytes = checked_mul(axis.n_in + 2 * axis.taps + 8, 8);
+  NOLENS_CHECK(bytes.has_value());
+  return *bytes;
 }
 
-/// [n_in, row_bytes] -> [n_out, row_bytes].
-std::vector<std::uint8_t> resize_columns(const std::uint8_t* pixels, std::int64_t width,
-                                         const ResizeWeights& axis) {
-  const auto n_out = static_cast<std::int64_t>(axis.first.size());
-  std::vector<std::uint8_t> result = allocate_pixels(n_out, width);
-  const std::int64_t row_size = width * 3;
-  const std::int32_t half = rounding_term(axis.precision);
-  std::array<std::int32_t, kColumnBlock> sums;
-  for (std::int64_t i = 0; i < n_out; ++i) {
-    const std::int64_t first = axis.first[static_cast<std::size_t>(i)];
-    const std::int64_t count = axis.count[static_cast<std::size_t>(i)];
-    const std::int16_t* weights = axis.weights.data() + i * axis.taps;
-    std::uint8_t* target = result.data() + i * row_size;
-    for (std::int64_t begin = 0; begin < row_size; begin += kColumnBlock) {
-      const std::int64_t size = std::min(kColumnBlock, row_size - begin);
-      std::fill_n(sums.begin(), size, half);
-      for (std::int64_t j = 0; j < count; ++j) {
-        const std::uint8_t* source = pixels + (first + j) * row_size + begin;
-        const std::int32_t weight = weights[j];
-        for (std::int64_t x = 0; x < size; ++x) {
-          sums[static_cast<std::size_t>(x)] += source[x] * weight;
-        }
-      }
-      for (std::int64_t x = 0; x < size; ++x) {
-        target[begin + x] = to_pixel(sums[static_cast<std::size_t>(x)], axis.precision);
-      }
-    }
+std::vector<const ResizePasses*> find_runnable_passes() {
+  std::vector<const ResizePasses*> passes;
+#ifdef NOLENS_HAVE_AVX2_RESIZE
+  if (cpu_features().avx2) {
+    passes.push_back(&kAvx2ResizePasses);
   }
-  return result;
+#endif
+  passes.push_back(&kPlainResizePasses);
+  return passes;
 }
 
 }  // namespace
@@ -183,23 +128,85 @@ ResizeWeights bicubic_weights(std::int64_t n_in, std::int64_t n_out) {
   return result;
 }
 
-Image resize_bicubic(const Image& image, std::int64_t width, std::int64_t height) {
+const std::vector<const ResizePasses*>& runnable_resize_passes() {
+  static const std::vector<const ResizePasses*> passes = find_runnable_passes();
+  return passes;
+}
+
+BicubicResize::BicubicResize(const Image& image, std::int64_t width, std::int64_t height,
+                             const ResizePasses& passes)
+    : image_(image),
+      width_(width),
+      passes_(passes),
+      has_horizontal_(width != image.width()),
+      has_vertical_(height != image.height()) {
   NOLENS_CHECK(width > 0 && height > 0 && image.width() > 0 && image.height() > 0);
-  const std::uint8_t* pixels = image.rgb().data();
-  std::vector<std::uint8_t> rows;
-  if (width != image.width()) {
-    rows =
-        resize_rows(pixels, image.height(), image.width(), bicubic_weights(image.width(), width));
-    pixels = rows.data();
+  if (has_vertical_) {
+    vertical_ = bicubic_weights(image.height(), height);
   }
-  if (height != image.height()) {
-    rows = resize_columns(pixels, width, bicubic_weights(image.height(), height));
-    pixels = rows.data();
+  if (!has_horizontal_) {
+    return;
   }
-  if (rows.empty()) {
-    rows.assign(image.rgb().begin(), image.rgb().end());
+  horizontal_ = bicubic_weights(image.width(), width);
+  axis_ = {image.width(),
+           width,
+           horizontal_.taps,
+           horizontal_.first.data(),
+           horizontal_.weights.data(),
+           horizontal_.precision};
+}
+
+/// Lines [begin, end) of the source at their new width.
+void BicubicResize::resize_lines(std::int64_t begin, std::int64_t end, Scratch& scratch,
+                                 std::uint8_t* target) const {
+  const std::int64_t stride = image_.width() * 3;
+  const std::uint8_t* source = image_.rgb().data() + begin * stride;
+  if (has_horizontal_) {
+    std::uint8_t* line = grown(scratch.line, resize_scratch_size(axis_));
+    passes_.lines({axis_, source, stride, target, width_ * 3, end - begin, line});
+  } else {
+    std::copy_n(source, (end - begin) * stride, target);
   }
-  return Image::from_rgb8(width, height, std::move(rows));
+}
+
+void BicubicResize::lines(std::int64_t begin, std::int64_t end, Scratch& scratch,
+                          std::uint8_t* target) const {
+  if (!has_vertical_) {
+    NOLENS_CHECK(begin >= 0 && begin <= end && end <= image_.height());
+    resize_lines(begin, end, scratch, target);
+    return;
+  }
+  NOLENS_CHECK(begin >= 0 && begin <= end &&
+               end <= static_cast<std::int64_t>(vertical_.first.size()));
+  if (begin == end) {
+    return;
+  }
+  // Windows move downwards only.
+  const auto last = static_cast<std::size_t>(end - 1);
+  const std::int64_t top = vertical_.first[static_cast<std::size_t>(begin)];
+  const std::int64_t bottom = vertical_.first[last] + vertical_.count[last];
+  const std::int64_t row_size = width_ * 3;
+  const std::uint8_t* source = image_.rgb().data() + top * row_size;
+  if (has_horizontal_) {
+    std::uint8_t* rows = grown(scratch.lines, pixel_bytes(bottom - top, width_));
+    resize_lines(top, bottom, scratch, rows);
+    source = rows;
+  }
+  for (std::int64_t y = begin; y < end; ++y) {
+    const auto i = static_cast<std::size_t>(y);
+    passes_.column({source + (vertical_.first[i] - top) * row_size, row_size, vertical_.count[i],
+                    vertical_.weights.data() + y * vertical_.taps, vertical_.precision, row_size,
+                    target + (y - begin) * row_size});
+  }
+}
+
+Image resize_bicubic(const Image& image, std::int64_t width, std::int64_t height,
+                     const ResizePasses& passes) {
+  const BicubicResize resize(image, width, height, passes);
+  std::vector<std::uint8_t> rgb(static_cast<std::size_t>(pixel_bytes(height, width)));
+  BicubicResize::Scratch scratch;
+  resize.lines(0, height, scratch, rgb.data());
+  return Image::from_rgb8(width, height, std::move(rgb));
 }
 
 }  // namespace nolens

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/aligned_buffer.h"
 #include "nolens/media.h"
+#include "preprocess/resize_passes.h"
 
 namespace nolens {
 
@@ -19,7 +21,43 @@ struct ResizeWeights {
 };
 ResizeWeights bicubic_weights(std::int64_t n_in, std::int64_t n_out);
 
-/// Resizes to width x height (both > 0), horizontally first. Same size: a copy.
-Image resize_bicubic(const Image& image, std::int64_t width, std::int64_t height);
+/// The passes this machine runs, best first; they differ in speed only.
+const std::vector<const ResizePasses*>& runnable_resize_passes();
+
+/// A resize to width x height (both > 0), horizontally first, that can be had in bands of lines. The
+/// picture must outlive it.
+class BicubicResize {
+ public:
+  BicubicResize(const Image& image, std::int64_t width, std::int64_t height,
+                const ResizePasses& passes = *runnable_resize_passes().front());
+  BicubicResize(const BicubicResize&) = delete;
+  BicubicResize& operator=(const BicubicResize&) = delete;
+
+  /// Memory of one thread, kept from band to band.
+  struct Scratch {
+    AlignedBuffer<std::uint8_t> line;
+    AlignedBuffer<std::uint8_t> lines;
+  };
+  /// Lines [begin, end) of the result to `target` [end - begin, width, 3]. Bands may be computed in any
+  /// order and, with a scratch each, at the same time. \throws Error{kResource}
+  void lines(std::int64_t begin, std::int64_t end, Scratch& scratch, std::uint8_t* target) const;
+
+ private:
+  void resize_lines(std::int64_t begin, std::int64_t end, Scratch& scratch,
+                    std::uint8_t* target) const;
+
+  const Image& image_;
+  std::int64_t width_;
+  const ResizePasses& passes_;
+  bool has_horizontal_;
+  bool has_vertical_;
+  ResizeWeights horizontal_;
+  ResizeWeights vertical_;
+  ResizeAxis axis_{};  ///< view of horizontal_
+};
+
+/// All of it at once. Same size: a copy.
+Image resize_bicubic(const Image& image, std::int64_t width, std::int64_t height,
+                     const ResizePasses& passes = *runnable_resize_passes().front());
 
 }  // namespace nolens

@@ -13,6 +13,7 @@
 #include "prompt/python_text.h"
 #include "prompt/template_value.h"
 #include "prompt/tool_syntax.h"
+#include "prompt/transcript_template.h"
 
 namespace nolens {
 namespace {
@@ -318,9 +319,15 @@ class Renderer {
 Prompt render_chat(const std::vector<Message>& messages, const ChatOptions& options) {
   switch (options.family) {
     case ChatFamily::kGemma3: return render_gemma3_chat(messages, options);
+    case ChatFamily::kTranscript: return render_transcript(messages, options);
     case ChatFamily::kGemma4: break;
   }
   return Renderer(messages, options).render();
+}
+
+std::vector<std::string> chat_stops(ChatFamily family) {
+  return family == ChatFamily::kTranscript ? std::vector<std::string>{kTranscriptStop}
+                                           : std::vector<std::string>();
 }
 
 std::string prompt_text(const Prompt& prompt) {

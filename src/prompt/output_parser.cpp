@@ -30,9 +30,10 @@ constexpr std::array<std::string_view, 5> kAnswerMarks = {kChannelBegin, kCallBe
 constexpr std::array<std::string_view, 4> kReasoningMarks = {kChannelEnd, kEndMarks[0],
                                                              kEndMarks[1], kEndMarks[2]};
 constexpr std::array<std::string_view, 2> kCallMarks = {kCallEnd, kQuote};
+constexpr std::string_view kBlank = " \t\r\n";
 
 bool is_blank(std::string_view text) noexcept {
-  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  return text.find_first_not_of(kBlank) == std::string_view::npos;
 }
 
 struct Found {
@@ -74,6 +75,10 @@ struct OutputParser::Impl {
       return delta;
     }
     pending_ += text;
+    if (family_ == ChatFamily::kTranscript) {
+      take_trimmed(delta);
+      return delta;
+    }
     while (step(delta)) {
     }
     pending_.erase(0, consumed_);
@@ -84,6 +89,9 @@ struct OutputParser::Impl {
 
   Delta finish() {
     Delta delta;
+    if (family_ == ChatFamily::kTranscript) {
+      pending_.clear();
+    }
     switch (state_) {
       case State::kAnswer: add_answer(pending_, delta); break;
       case State::kChannelName:
@@ -100,6 +108,18 @@ struct OutputParser::Impl {
 
  private:
   std::string_view rest() const { return std::string_view(pending_).substr(consumed_); }
+
+  /// White space waits for the text that shows it to be neither the beginning nor the end.
+  void take_trimmed(Delta& delta) {
+    const std::size_t end =
+        pending_.find_last_not_of(kBlank) + 1;  // 0 if there is only white space
+    if (end > 0) {
+      const std::size_t begin = has_text_ ? 0 : pending_.find_first_not_of(kBlank);
+      delta.text = pending_.substr(begin, end - begin);
+      pending_.erase(0, end);
+      has_text_ = true;
+    }
+  }
 
   void enter(State state) {
     state_ = state;
@@ -227,6 +247,7 @@ struct OutputParser::Impl {
   std::size_t scanned_ = 0;   // kCall: bytes of pending_ without the end of the call
   std::string held_;          // an end mark and white space after it
   bool in_string_ = false;    // kCall
+  bool has_text_ = false;     // kTranscript: some of the answer was delivered
   bool has_reasoning_ = false;
   bool separate_reasoning_ = false;
   std::size_t calls_ = 0;

@@ -182,6 +182,32 @@ class Chat(Case):
         result = self.answer("chat", stdin=script.encode())
         self.assertIn("blue", result.stdout)
 
+    def test_a_transcript_answer_is_one_line(self):
+        line_break = self.json("tokenize", "--model", TINY, "--json", "\n")["ids"]
+        self.assertEqual(len(line_break), 1)
+        options = ("ask", "--json", "--model", TINY, "--temperature", 0, "--max-tokens", 3,
+                   "--logit-bias", f"{line_break[0]}=1000", "Hello")
+        own = self.json(*options)
+        self.assertEqual((own["text"], own["finish_reason"]), ("\n\n\n", "length"))
+        line = self.json(*options, "--chat-format", "transcript")
+        self.assertEqual((line["text"], line["finish_reason"]), ("", "stop"))
+        self.assertEqual(line["usage"]["completion_tokens"], 1)
+        result = self.answer("chat", *options[2:-1], "--chat-format", "transcript", stdin=b"Hello\nHello\n")
+        self.assertEqual((result.stdout, result.stderr), ("\n\n", ""))
+
+    def test_a_transcript_takes_pictures(self):
+        reply = self.json("ask", "--json", "--model", TINY, "--chat-format", "transcript", "--max-tokens", 3, PICTURE,
+                          "What?")
+        self.assertEqual(reply["usage"]["image_tokens"], reply["images"][0]["tokens"])
+
+    def test_a_transcript_refuses_what_it_has_not(self):
+        options = ("ask", "--model", TINY, "--chat-format", "transcript")
+        self.expect_refusal(run(*options, "--think", "Hi"), 4, "transcript", "thinking")
+        tools = self.folder / "tools.json"
+        tools.write_text("[]")
+        self.expect_refusal(run(*options, "--tools", tools, "Hi"), 4, "transcript", "tools")
+        self.expect_refusal(run("ask", "--chat-format", "plain", "Hi"), 2, "--chat-format", "plain", "transcript")
+
     def test_a_missing_picture_does_not_end_the_chat(self):
         result = self.answer("chat", "--model", TINY, "--max-tokens", 2,
                              stdin=b"/image /nowhere.png\nHello\n/exit\n")

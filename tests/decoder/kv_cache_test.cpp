@@ -1,11 +1,13 @@
 #include "decoder/kv_cache.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <random>
 
+#include <gtest/gtest.h>
+
 #include "nolens/error.h"
+
+#include "kernels/kv_layout.h"
 
 namespace nolens {
 namespace {
@@ -17,10 +19,21 @@ TextConfig two_layers() {
   TextConfig config;
   config.num_attention_heads = 1;
   config.sliding_window = kWindow;
-  config.layers = {
-      {.type = LayerType::kSlidingAttention, .head_dim = 4, .num_key_value_heads = 1},
-      {.type = LayerType::kFullAttention, .head_dim = 4, .num_key_value_heads = 1}};
+  config.layers = {{.type = LayerType::kSlidingAttention, .head_dim = 4, .num_key_value_heads = 1},
+                   {.type = LayerType::kFullAttention, .head_dim = 4, .num_key_value_heads = 1}};
   return config;
+}
+
+/// Where the first value of a position's only head lies.
+std::byte* key_at(const KvView& view, std::int64_t position) {
+  const std::int64_t slot = position % view.capacity;
+  return view.keys + slot / kKeyTile * key_tile_bytes(view.type, view.head_dim) +
+         key_index(view.type, slot % kKeyTile, 0) * 4;
+}
+std::byte* value_at(const KvView& view, std::int64_t position) {
+  const std::int64_t slot = position % view.capacity;
+  return view.values + slot / kKeyTile * value_tile_bytes(view.type, view.head_dim) +
+         value_index(view.type, view.head_dim, slot % kKeyTile, 0) * 4;
 }
 
 /// Writes rows that name their position, as a step would.
@@ -30,9 +43,9 @@ void store(KvCache& cache, std::int64_t rows) {
     const KvView view = cache.view(layer);
     for (std::int64_t i = 0; i < rows; ++i) {
       const std::int64_t position = cache.end() + i;
-      const float row[4] = {static_cast<float>(position), 0.0F, 0.0F, 0.0F};
-      std::memcpy(view.keys + position % view.capacity * 16, row, sizeof(row));
-      std::memcpy(view.values + position % view.capacity * 16, row, sizeof(row));
+      const auto name = static_cast<float>(position);
+      std::memcpy(key_at(view, position), &name, sizeof(name));
+      std::memcpy(value_at(view, position), &name, sizeof(name));
     }
   }
   cache.advance(rows);
@@ -42,8 +55,8 @@ bool holds(KvCache& cache, std::size_t layer, std::int64_t position) {
   const KvView view = cache.view(layer);
   float key = -1.0F;
   float value = -1.0F;
-  std::memcpy(&key, view.keys + position % view.capacity * 16, sizeof(key));
-  std::memcpy(&value, view.values + position % view.capacity * 16, sizeof(value));
+  std::memcpy(&key, key_at(view, position), sizeof(key));
+  std::memcpy(&value, value_at(view, position), sizeof(value));
   return key == static_cast<float>(position) && value == key;
 }
 
@@ -81,8 +94,8 @@ TEST(KvCache, RewindIsAllowedExactlyWhileTheWindowIsHeld) {
     KvCache cache(two_layers(), KvType::kF32, 4000);
     for (int i = 0; i < 20; ++i) {
       store(cache, static_cast<std::int64_t>(random() % 100 + 1));
-      const auto target = static_cast<std::int64_t>(
-          random() % static_cast<unsigned>(cache.end() + 1));
+      const auto target =
+          static_cast<std::int64_t>(random() % static_cast<unsigned>(cache.end() + 1));
       bool all_held = true;
       for (std::int64_t p = std::max<std::int64_t>(0, target - kWindow + 1); p < target; ++p) {
         all_held = all_held && holds(cache, 0, p);
@@ -120,12 +133,14 @@ TEST(KvCache, CloneIsIndependent) {
 
 TEST(KvCache, SizeFormulaMatchesAFullCache) {
   const TextConfig config = two_layers();
-  KvCache cache(config, KvType::kF16, 1024);
-  for (int i = 0; i < 2; ++i) {
-    cache.reserve(512);
-    cache.advance(512);
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kInt8}) {
+    KvCache cache(config, type, 1024);
+    for (int i = 0; i < 2; ++i) {
+      cache.reserve(512);
+      cache.advance(512);
+    }
+    EXPECT_EQ(cache.bytes(), KvCache::bytes_at(config, type, 1024, 512));
   }
-  EXPECT_EQ(cache.bytes(), KvCache::bytes_at(config, KvType::kF16, 1024, 512));
 }
 
 }  // namespace

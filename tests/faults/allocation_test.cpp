@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstddef>
 #include <cstdlib>
 #include <dlfcn.h>
 #include <exception>
@@ -20,6 +19,7 @@
 #include "nolens/synthesize.h"
 
 #include "formats/temporary_folder.h"
+#include "support/allocation_hooks.h"
 #include "support/tiny_model.h"
 
 namespace {
@@ -42,54 +42,11 @@ bool is_json_destructor() noexcept {
   });
 }
 
-void* allocate(std::size_t size, std::size_t alignment) noexcept {
-  if (remaining.load(std::memory_order_relaxed) >= 0 && remaining.fetch_sub(1) == 0 &&
-      !is_json_destructor()) {
-    return nullptr;
-  }
-  void* memory = nullptr;
-  const int failed =
-      posix_memalign(&memory, std::max(alignment, sizeof(void*)), std::max<std::size_t>(size, 1));
-  return failed == 0 ? memory : nullptr;
-}
-
-void* allocate_or_throw(std::size_t size, std::size_t alignment) {
-  void* memory = allocate(size, alignment);
-  if (memory == nullptr) {
-    throw std::bad_alloc();
-  }
-  return memory;
-}
-
-constexpr std::size_t kDefaultAlignment = alignof(std::max_align_t);
-
 }  // namespace
 
-// Replacements for the whole test program; the array forms call these.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  return allocate_or_throw(size, kDefaultAlignment);
-}
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-  return allocate_or_throw(size, static_cast<std::size_t>(alignment));
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  return allocate(size, kDefaultAlignment);
-}
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment,
-                                     const std::nothrow_t&) noexcept {
-  return allocate(size, static_cast<std::size_t>(alignment));
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
+bool nolens::on_allocation() noexcept {
+  return remaining.load(std::memory_order_relaxed) < 0 || remaining.fetch_sub(1) != 0 ||
+         is_json_destructor();
 }
 
 /// Read by the leak sanitizer. A constructor of nlohmann::json from a list that throws half-way

@@ -1,8 +1,7 @@
 // Attention of the CPU backend, all tables: against the reference, and bit for bit against itself.
 #include <gtest/gtest.h>
 
-#include "kernels/cpu/cpu_backend.h"
-#include "kernels/kernel_test_support.h"
+#include "kernels/attention_test_support.h"
 #include "kernels/reference/reference_kernels.h"
 #include "platform/thread_pool.h"
 
@@ -12,88 +11,9 @@ namespace {
 class AttentionTest : public TableTest {};
 NOLENS_FOR_EVERY_TABLE(AttentionTest);
 
-struct Case {
-  std::int64_t heads;
-  std::int64_t kv_heads;
-  std::int64_t head_dim;
-  std::int64_t capacity;
-  KvType type;
-};
-
-/// A cache with NaN in every slot that nothing was written to.
-class Cache {
- public:
-  explicit Cache(const Case& c) {
-    const std::int64_t values = c.capacity * c.kv_heads * c.head_dim;
-    const std::int64_t bytes = values * (c.type == KvType::kF32 ? 4 : 2);
-    for (std::vector<std::byte>* rows : {&keys_, &values_}) {
-      rows->resize(static_cast<std::size_t>(bytes), std::byte{0xFF});  // NaN as float and as half
-    }
-    view_ = {c.type, keys_.data(), values_.data(), c.capacity};
-  }
-  [[nodiscard]] const KvView& view() const noexcept { return view_; }
-
- private:
-  std::vector<std::byte> keys_;
-  std::vector<std::byte> values_;
-  KvView view_;
-};
-
-/// Queries and visible ranges of `rows` consecutive positions.
-struct Step {
-  std::vector<float> q;
-  std::vector<std::int64_t> first;
-  std::vector<std::int64_t> last;
-};
-
-Step random_step(const Case& c, std::int64_t rows, std::int64_t first_position, Random& random) {
-  Step step;
-  step.q = random.normals(rows * c.heads * c.head_dim);
-  for (std::int64_t t = 0; t < rows; ++t) {
-    // Anything within the cache: windows, causal rows, blocks that see ahead.
-    const std::int64_t oldest = std::max<std::int64_t>(0, first_position + rows - c.capacity);
-    const std::int64_t newest = first_position + rows - 1;
-    const std::int64_t a = random.integer(oldest, newest);
-    const std::int64_t b = random.integer(oldest, newest);
-    step.first.push_back(std::min(a, b));
-    step.last.push_back(std::max(a, b));
-  }
-  return step;
-}
-
-std::vector<float> attend(Kernels& kernels, const Case& c, const Cache& cache, const Step& step,
-                          std::int64_t begin, std::int64_t end) {
-  const std::int64_t width = c.heads * c.head_dim;
-  const auto b = static_cast<std::size_t>(begin);
-  const auto n = static_cast<std::size_t>(end - begin);
-  std::vector<float> y(static_cast<std::size_t>((end - begin) * width), kNan);
-  const SequenceSlice slice{cache.view(), 0, end - begin, begin};
-  AttentionArgs args;
-  args.q = {step.q.data() + begin * width, end - begin, width};
-  args.sequences = {&slice, 1};
-  args.first_visible = std::span(step.first).subspan(b, n);
-  args.last_visible = std::span(step.last).subspan(b, n);
-  args.num_attention_heads = c.heads;
-  args.num_key_value_heads = c.kv_heads;
-  args.head_dim = c.head_dim;
-  args.scale = 0.37F / std::sqrt(static_cast<float>(c.head_dim));
-  kernels.attention(args, {y.data(), end - begin, width});
-  return y;
-}
-
-void fill(Kernels& kernels, const Case& c, const Cache& cache, std::int64_t first_position,
-          std::int64_t rows, Random& random) {
-  const std::int64_t width = c.kv_heads * c.head_dim;
-  std::vector<float> k = random.normals(rows * width);
-  std::vector<float> v = random.normals(rows * width);
-  const SequenceSlice slice{cache.view(), 0, rows, first_position};
-  kernels.store_kv(ConstMatrix{k.data(), rows, width}, ConstMatrix{v.data(), rows, width},
-                   {&slice, 1});
-}
-
 std::vector<Case> cases() {
   std::vector<Case> cases;
-  for (const KvType type : {KvType::kF32, KvType::kF16}) {
+  for (const KvType type : kAllTypes) {
     for (const std::int64_t head_dim : {8, 16, 24, 32, 64, 72, 128, 256, 512}) {
       cases.push_back({4, 2, head_dim, 256, type});
     }
@@ -117,9 +37,12 @@ TEST_P(AttentionTest, MatchesTheReferenceForAnyVisibleRange) {
       const Step step = random_step(c, rows, start, random);
       const std::vector<float> y = attend(*kernels, c, cache, step, 0, rows);
       const std::vector<float> expected = attend(*reference, c, cache, step, 0, rows);
+      const float rounded = c.type == KvType::kBf16 ? 0.02F : 0.06F;
+      const float tolerance = rounds_queries(table(), c.type) ? rounded : 5e-6F;
       for (std::size_t i = 0; i < y.size(); ++i) {
-        // Weights sum to one, so the error is a few roundings of the largest value, about 4.
-        ASSERT_NEAR(y[i], expected[i], 5e-6F)
+        // Weights sum to one, so the error is a few roundings of the largest value, about 4: of
+        // floats, or of bfloat16 (2^-9) or int8 (1/254) queries and weights.
+        ASSERT_NEAR(y[i], expected[i], tolerance)
             << "head_dim " << c.head_dim << " start " << start << " element " << i;
       }
     }
@@ -195,7 +118,7 @@ TEST_P(AttentionTest, KeysOutsideTheRangeHaveNoEffectEvenIfTheyAreNan) {
   Random random(35);
   ThreadPool pool(1);
   const auto kernels = make_cpu_kernels(table(), pool, {});
-  for (const KvType type : {KvType::kF32, KvType::kF16}) {
+  for (const KvType type : kAllTypes) {
     const Case c{4, 2, 24, 64, type};
     const Cache cache(c);
     fill(*kernels, c, cache, 10, 20, random);  // slots 10 … 29 hold numbers, the others NaN

@@ -180,6 +180,33 @@ TEST_P(BackendTest, RowsAtOnceEqualRowsOneByOneBitForBit) {
   }
 }
 
+TEST_P(BackendTest, NormAndProductInOneAreTheSameBitsAsOneAfterTheOther) {
+  Random random(46);
+  const std::vector<float> weight = random.normals(330);
+  const std::vector<float> norm_bias = random.normals(330);
+  const std::vector<float> bias = random.normals(45);
+  for (const DType dtype : {DType::kF32, DType::kBf16}) {
+    const StoredWeights w(dtype, 45, 330, 1, random);
+    for (const bool exact : {true, false}) {
+      for (const int threads : {1, 3}) {
+        ThreadPool pool(threads);
+        const auto kernels = make_cpu_kernels(table(), pool, {.exact = exact});
+        for (const std::int64_t rows : {1, 2, 5, 50}) {
+          const std::vector<float> x = random.normals(rows * 330);
+          std::vector<float> normed(x.size());
+          std::vector<float> expected(static_cast<std::size_t>(rows * 45));
+          std::vector<float> found(expected.size(), kNan);
+          kernels->layer_norm(matrix(x, rows), weight, norm_bias, 1e-5F, matrix(normed, rows));
+          kernels->linear(matrix(normed, rows), w.view(), bias, matrix(expected, rows));
+          kernels->layer_norm_linear(matrix(x, rows), weight, norm_bias, 1e-5F, w.view(), bias,
+                                     matrix(found, rows));
+          EXPECT_TRUE(same_bits(found, expected)) << dtype_name(dtype) << " rows " << rows;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(BackendTest, MatricesMayBeViewsWithAStride) {
   ThreadPool pool(2);
   const auto kernels = make_cpu_kernels(table(), pool, {});
@@ -208,6 +235,9 @@ TEST_P(BackendTest, NothingHappensForZeroRows) {
   Random random(44);
   const StoredWeights w(DType::kF32, 4, 8, 0, random);
   EXPECT_NO_THROW(kernels->linear({nullptr, 0, 8}, w.view(), {}, {nullptr, 0, 4}));
+  EXPECT_NO_THROW(kernels->layer_norm_linear({nullptr, 0, 8}, std::vector<float>(8),
+                                             std::vector<float>(8), 1e-6F, w.view(), {},
+                                             {nullptr, 0, 4}));
   EXPECT_NO_THROW(kernels->add({nullptr, 0, 8}, {nullptr, 0, 8}));
   EXPECT_NO_THROW(kernels->rms_norm({nullptr, 0, 8}, {}, 1e-6F, {nullptr, 0, 8}));
 }
@@ -230,6 +260,15 @@ TEST_P(BackendTest, WrongShapesAreRefused) {
   EXPECT_THROW(kernels->add(x, narrow), Error);
   EXPECT_THROW(kernels->rms_norm(x, five, 1e-6F, y), Error);
   EXPECT_THROW(kernels->layer_norm(x, {}, {}, 1e-6F, y), Error);
+  const std::vector<float> eight(8);
+  for (const DType dtype : {DType::kF32, DType::kBf16}) {
+    const StoredWeights eight_to_four(dtype, 4, 8, 0, random);
+    const WeightMatrix& v = eight_to_four.view();
+    EXPECT_THROW(kernels->layer_norm_linear(x, five, eight, 1e-6F, v, {}, narrow), Error);
+    EXPECT_THROW(kernels->layer_norm_linear(x, eight, {}, 1e-6F, v, {}, narrow), Error);
+    EXPECT_THROW(kernels->layer_norm_linear(x, eight, eight, 1e-6F, v, five, narrow), Error);
+    EXPECT_THROW(kernels->layer_norm_linear(x, eight, eight, 1e-6F, v, {}, y), Error);
+  }
   EXPECT_THROW(kernels->rms_norm_heads(x, 3, {}, 1e-6F, x), Error);
   EXPECT_THROW(kernels->rope(narrow, narrow, 2, x), Error);
   EXPECT_THROW(kernels->softcap(0.0F, x), Error);

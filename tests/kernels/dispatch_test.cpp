@@ -89,7 +89,7 @@ TEST(Dispatch, TablesAreComplete) {
       EXPECT_NE(table->expand[dtype], nullptr) << table->name << " " << kDTypeTraits[dtype].name;
       EXPECT_NE(table->linear[dtype], nullptr) << table->name << " " << kDTypeTraits[dtype].name;
     }
-    EXPECT_NE(table->attention_f16, nullptr) << table->name;
+    EXPECT_NE(table->attention[static_cast<std::size_t>(KvType::kF16)], nullptr) << table->name;
     // A table that multiplies rounded activations can round them.
     EXPECT_EQ(table->linear_bf16_rounded == nullptr, table->round_bf16 == nullptr) << table->name;
     EXPECT_EQ(table->linear_q8_0_int8 == nullptr, table->quantize_int8 == nullptr) << table->name;

@@ -144,8 +144,9 @@ TEST_P(LinearTable, ProductsAreWithinTheirBounds) {
           }
           const double b = static_cast<double>(bias[static_cast<std::size_t>(n)]);
           const double bound =
-              mode == Mode::kInt8
-                  ? (steps / 32.0 + 2.0) * kEps * blocks
+              mode == Mode::kInt8 ? (steps / 32.0 + 2.0) * kEps * blocks
+              : mode == Mode::kRounded
+                  ? (std::min(steps, 768.0) / 4.0 + steps / 768.0 + 4.0) * kEps * magnitude
                   : (steps / static_cast<double>(table().lanes) + 16.0) * kEps * magnitude;
           EXPECT_NEAR(y[static_cast<std::size_t>(m * shape.n + n)], exact + b,
                       bound + kEps * std::abs(exact + b))
@@ -177,6 +178,34 @@ TEST_P(LinearTable, RowsAtOnceEqualRowsOneByOneBitForBit) {
       ASSERT_TRUE(same_bits(at_once, one_by_one))
           << dtype_name(dtype) << " mode " << static_cast<int>(mode) << " m " << m << " n "
           << shape.n << " k " << shape.k;
+    }
+  }
+}
+
+TEST_P(LinearTable, RoundedProductsOfAnyShapeEqualThoseOfOneRow) {
+  if (table().linear_bf16_rounded == nullptr) {
+    GTEST_SKIP() << "no bfloat16 products";
+  }
+  Random random(28);
+  // Around pieces of 8 and 32 values and blocks of 768, tiles of 16 outputs, 6 and 384 rows.
+  for (const std::int64_t k : {1, 7, 8, 9, 31, 33, 40, 767, 769, 1543}) {
+    for (const std::int64_t n : {1, 15, 17, 35}) {
+      for (const std::int64_t m : {2, 3, 4, 6, 11, 391}) {
+        if (m == 391 && (n != 17 || k < 767)) {
+          continue;
+        }
+        const StoredWeights w(DType::kBf16, n, k, 1, random);
+        const std::vector<float> bias = random.normals(n);
+        Activations x(table(), random.normals(m * k), m, k);
+        std::vector<float> at_once(static_cast<std::size_t>(m * n), kNan);
+        std::vector<float> one_by_one = at_once;
+        x.multiply(table(), Mode::kRounded, w.view(), bias.data(), 0, m, 0, n, at_once.data(), n);
+        for (std::int64_t i = 0; i < m; ++i) {
+          x.multiply(table(), Mode::kRounded, w.view(), bias.data(), i, 1, 0, n,
+                     one_by_one.data() + i * n, n);
+        }
+        ASSERT_TRUE(same_bits(at_once, one_by_one)) << "m " << m << " n " << n << " k " << k;
+      }
     }
   }
 }

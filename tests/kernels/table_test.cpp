@@ -249,7 +249,8 @@ TEST_P(ElementwiseTable, EveryHalfExpandsExactly) {
     halves[i] = static_cast<std::uint16_t>(i);
   }
   std::vector<float> y(halves.size());
-  const WeightRows rows{reinterpret_cast<const unsigned char*>(halves.data()), 0, nullptr};
+  const WeightRows rows{reinterpret_cast<const unsigned char*>(halves.data()), 0, nullptr,
+                        static_cast<std::int64_t>(halves.size())};
   table().expand[static_cast<std::size_t>(DType::kF16)](
       rows, 0, 0, static_cast<std::int64_t>(halves.size()), 1.0F, y.data());
   for (std::size_t i = 0; i < halves.size(); ++i) {

@@ -18,11 +18,11 @@ TEST(CheckImageSize, AcceptsTheLimitsThemselvesAndNothingBeyond) {
 }
 
 TEST(CompositeOnWhite, MixesAndRoundsToNearest) {
-  Bytes rgba{0, 100, 255, 0,     // transparent
-             0, 100, 255, 255,   // opaque
-             0, 100, 255, 128};  // 127, 177.19 and 255
+  Pixels rgba{0, 100, 255, 0,     // transparent
+              0, 100, 255, 255,   // opaque
+              0, 100, 255, 128};  // 127, 177.19 and 255
   composite_on_white(rgba);
-  EXPECT_EQ(rgba, (Bytes{255, 255, 255, 0, 100, 255, 127, 177, 255}));
+  EXPECT_EQ(rgba, (Pixels{255, 255, 255, 0, 100, 255, 127, 177, 255}));
 }
 
 }  // namespace

@@ -132,7 +132,7 @@ TEST(ApplyOrientation, TurnsEachOfTheEightUpright) {
     const std::string_view rows = stored[value - 1];
     std::int64_t width = static_cast<std::int64_t>(rows.find('/'));
     std::int64_t height = 6 / width;
-    Bytes rgb;
+    Pixels rgb;
     for (const char letter : rows) {
       if (letter != '/') {
         rgb.insert(rgb.end(), {static_cast<std::uint8_t>(letter), 1, 2});
@@ -154,9 +154,10 @@ TEST(ApplyOrientation, TurnsEachOfTheEightUpright) {
 TEST(ApplyOrientation, WorksAcrossTileBorders) {
   std::int64_t width = 70;
   std::int64_t height = 45;
-  const Bytes original = noise(70, 45, 3).samples;
+  const Bytes samples = noise(70, 45, 3).samples;
+  const Pixels original(samples.begin(), samples.end());
   for (const auto& [turn, back] : {std::pair{6, 8}, {5, 5}, {7, 7}, {3, 3}, {2, 2}, {4, 4}}) {
-    Bytes rgb = original;
+    Pixels rgb = original;
     apply_orientation(turn, width, height, rgb);
     EXPECT_NE(rgb, original);
     apply_orientation(back, width, height, rgb);

@@ -6,13 +6,17 @@
 // dequantised weights, up to ties within 0.001 logits. llama.cpp rounds activations to 8 bits: each
 // token of its greedy answers, fed as it chose them, is this engine's first choice too, or the best
 // two were within 0.1 logits in one of the two programs.
+//
+// The conversation is the one docs/gemma3.md shows.
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "nolens/chat.h"
 #include "nolens/session.h"
 
 #include "formats/json.h"
@@ -119,6 +123,32 @@ TEST_F(Gemma3Released, GreedyAnswersOfLlamaCppAreWithinANearTie) {
       const float theirs = entry.at("leads").at(i).get<float>();
       EXPECT_LT(std::min(leads[i], theirs), kNearTie) << "token " << i;
     }
+  }
+}
+
+TEST_F(Gemma3Released, HoldsTheDocumentedConversationAsATranscript) {
+  const std::vector<std::pair<std::string, std::string>> exchanges = {
+      {"Hello!", "Hello!"},
+      {"What is the capital of France?", "The capital of France is Paris."},
+      {"And what is the capital of Italy?", "The capital of Italy is Rome."},
+      {"And of Spain?", "The capital of Spain is Madrid."},
+      {"Name three fruits.", "Apples, oranges, and grapes."},
+      {"And three animals.", "Pigs, cows, and sheep."},
+      {"What colour is grass?", "Grass is green."}};
+  constexpr ChatFamily kFamily = ChatFamily::kTranscript;
+  Session session(released_model());
+  GenerateOptions options;
+  options.sampler.temperature = 0.0F;
+  options.stop = chat_stops(kFamily);
+  std::vector<Message> messages;
+  for (const auto& [question, answer] : exchanges) {
+    messages.push_back({.role = Role::kUser, .content = {TextPart{question}}});
+    session.set_context(render_chat(messages, {.family = kFamily}));
+    const GenerateResult result = session.generate(options);
+    EXPECT_EQ(result.finish_reason, FinishReason::kStop);
+    const std::string text = parse_output(result.text, kFamily).text;
+    EXPECT_EQ(text, answer);
+    messages.push_back({.role = Role::kAssistant, .content = {TextPart{text}}});
   }
 }
 

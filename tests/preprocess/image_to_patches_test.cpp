@@ -1,6 +1,7 @@
 // Sizes by the reference's rule, patches in the reference's order and values.
 #include "preprocess/image_to_patches.h"
 
+#include <algorithm>
 #include <functional>
 
 #include <gmock/gmock.h>
@@ -8,6 +9,7 @@
 
 #include "nolens/error.h"
 
+#include "platform/thread_pool.h"
 #include "preprocess/fnv1a.h"
 #include "preprocess/noise_image.h"
 #include "preprocess/resize.h"
@@ -170,6 +172,22 @@ TEST(ImageToPatches, CutsRowsOfPatchesInReadingOrder) {
         const auto pixel = scaled.rgb()[static_cast<std::size_t>((y * 480 + x) * 3 + channel)];
         ASSERT_EQ(grid.rows().row(patch)[value], static_cast<float>(pixel) * factor);
       }
+    }
+  }
+}
+
+TEST(ImageToPatches, AreTheSameForAnyNumberOfThreads) {
+  for (const auto& [width, height] :
+       {std::pair{1, 1}, {500, 300}, {2, 700}, {1900, 3}, {1300, 900}, {3, 3}}) {
+    const Image image = noise_image(width, height);
+    const PatchGrid alone = image_to_patches(image, {}, {}, 70, "p");
+    for (const int threads : {1, 2, 3, 7}) {
+      ThreadPool pool(threads);
+      const PatchGrid shared = image_to_patches(image, {}, {}, 70, "p", &pool);
+      ASSERT_EQ(shared.num_patches(), alone.num_patches());
+      EXPECT_TRUE(std::equal(alone.values.span().begin(), alone.values.span().end(),
+                             shared.values.span().begin()))
+          << width << " x " << height << " with " << threads << " threads";
     }
   }
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 
 #include <gtest/gtest.h>
 
@@ -103,8 +104,29 @@ Image slow_axis(const Image& image, std::int64_t n_out, bool horizontal) {
   return Image::from_rgb8(width, height, rgb);
 }
 
-TEST(ResizeBicubic, EqualsTheDefinitionHorizontallyFirst) {
+bool same_pixels(const Image& a, const Image& b) {
+  return std::equal(a.rgb().begin(), a.rgb().end(), b.rgb().begin(), b.rgb().end());
+}
+
+/// Every set of passes that this machine runs.
+class ResizeBicubic : public ::testing::TestWithParam<const ResizePasses*> {
+ protected:
+  static Image resized(const Image& image, std::int64_t width, std::int64_t height) {
+    return resize_bicubic(image, width, height, *GetParam());
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Passes, ResizeBicubic, ::testing::ValuesIn(runnable_resize_passes()),
+                         [](const auto& instance) { return std::string(instance.param->name); });
+
+TEST_P(ResizeBicubic, EqualsTheDefinitionHorizontallyFirst) {
   for (const auto& [w, h, new_w, new_h] : {std::tuple{1, 1, 3, 2},
+                                           {1, 1, 48, 48},
+                                           {2, 1, 1, 5},
+                                           {1, 900, 2, 7},
+                                           {900, 1, 7, 2},
+                                           {1200, 3, 1, 1},
+                                           {10, 11, 11, 10},
+                                           {64, 33, 63, 32},
                                            {5, 4, 5, 4},
                                            {5, 4, 9, 4},
                                            {5, 4, 5, 3},
@@ -112,18 +134,67 @@ TEST(ResizeBicubic, EqualsTheDefinitionHorizontallyFirst) {
                                            {33, 120, 200, 17},
                                            {300, 2, 48, 48}}) {
     const Image image = noise_image(w, h);
-    const Image found = resize_bicubic(image, new_w, new_h);
+    const Image found = resized(image, new_w, new_h);
     Image expected = new_w == w ? image : slow_axis(image, new_w, true);
     expected = new_h == h ? expected : slow_axis(expected, new_h, false);
     EXPECT_EQ(found.width(), new_w);
     EXPECT_EQ(found.height(), new_h);
-    EXPECT_TRUE(std::equal(found.rgb().begin(), found.rgb().end(), expected.rgb().begin(),
-                           expected.rgb().end()))
+    EXPECT_TRUE(same_pixels(found, expected))
         << w << " x " << h << " -> " << new_w << " x " << new_h;
   }
 }
 
-TEST(ResizeBicubic, IsByteForByteTheReferences) {
+TEST_P(ResizeBicubic, EqualsTheDefinitionForManySizes) {
+  std::mt19937 random(31);
+  const auto side = [&random] {
+    return std::uniform_int_distribution<std::int64_t>(1, 90)(random);
+  };
+  for (int i = 0; i < 150; ++i) {
+    const Image image = noise_image(side(), side());
+    const std::int64_t width = side();
+    const std::int64_t height = side();
+    Image expected = width == image.width() ? image : slow_axis(image, width, true);
+    expected = height == image.height() ? expected : slow_axis(expected, height, false);
+    ASSERT_TRUE(same_pixels(resized(image, width, height), expected))
+        << image.width() << " x " << image.height() << " -> " << width << " x " << height;
+  }
+}
+
+TEST_P(ResizeBicubic, BlackAndWhiteReachTheLargestSums) {
+  // Windows of 255 under positive and 0 under negative weights, and the other way round.
+  for (const int phase : {0, 1, 2, 3}) {
+    std::vector<std::uint8_t> rgb;
+    for (int i = 0; i < 96 * 96 * 3; ++i) {
+      const int x = i / 3 % 96;
+      const int y = i / 3 / 96;
+      rgb.push_back(((x + phase) / 4 + y / 4) % 2 == 0 ? 255 : 0);
+    }
+    const Image image = Image::from_rgb8(96, 96, rgb);
+    for (const auto& [width, height] : {std::pair{97, 95}, {48, 48}, {24, 200}, {191, 11}}) {
+      ASSERT_TRUE(same_pixels(resized(image, width, height),
+                              slow_axis(slow_axis(image, width, true), height, false)))
+          << phase << " -> " << width << " x " << height;
+    }
+  }
+}
+
+TEST_P(ResizeBicubic, BandsInAnyOrderAreTheWhole) {
+  for (const auto& [w, h, new_w, new_h] :
+       {std::tuple{61, 200, 33, 97}, {61, 97, 33, 97}, {33, 200, 33, 97}, {20, 5, 33, 97}}) {
+    const Image image = noise_image(w, h);
+    const Image whole = resized(image, new_w, new_h);
+    const BicubicResize resize(image, new_w, new_h, *GetParam());
+    BicubicResize::Scratch scratch;
+    std::vector<std::uint8_t> bands(whole.rgb().size());
+    for (const auto& [begin, end] : {std::pair{50, 97}, {0, 1}, {7, 50}, {1, 7}, {97, 97}}) {
+      resize.lines(begin, end, scratch, bands.data() + begin * new_w * 3);
+    }
+    EXPECT_TRUE(std::equal(bands.begin(), bands.end(), whole.rgb().begin()))
+        << w << " x " << h << " -> " << new_w << " x " << new_h;
+  }
+}
+
+TEST_P(ResizeBicubic, IsByteForByteTheReferences) {
   // torchvision 0.24.1, transforms.v2.functional.resize, bicubic, antialias, uint8 on a CPU.
   struct Frozen {
     int width, height, new_width, new_height;
@@ -136,22 +207,21 @@ TEST(ResizeBicubic, IsByteForByteTheReferences) {
       {500, 400, 7, 3, 0x2EB3C3344E80C471U},
   };
   for (const Frozen& row : frozen) {
-    const Image image =
-        resize_bicubic(noise_image(row.width, row.height), row.new_width, row.new_height);
+    const Image image = resized(noise_image(row.width, row.height), row.new_width, row.new_height);
     EXPECT_EQ(fnv1a(std::as_bytes(image.rgb())), row.hash)
         << row.width << " x " << row.height << " -> " << row.new_width << " x " << row.new_height;
   }
 }
 
-TEST(ResizeBicubic, KeepsAFlatColourAndClampsAtTheEnds) {
+TEST_P(ResizeBicubic, KeepsAFlatColourAndClampsAtTheEnds) {
   const Image flat = Image::from_rgb8(9, 9, std::vector<std::uint8_t>(9 * 9 * 3, 255));
-  const Image large = resize_bicubic(flat, 50, 3);
+  const Image large = resized(flat, 50, 3);
   EXPECT_TRUE(std::all_of(large.rgb().begin(), large.rgb().end(),
                           [](std::uint8_t value) { return value == 255; }));
   // Black beside white overshoots on both sides; values must not wrap around.
   std::vector<std::uint8_t> edge(8 * 3, 0);
   std::fill(edge.begin() + 12, edge.end(), std::uint8_t{255});
-  const Image wide = resize_bicubic(Image::from_rgb8(8, 1, edge), 64, 1);
+  const Image wide = resized(Image::from_rgb8(8, 1, edge), 64, 1);
   EXPECT_TRUE(std::is_sorted(wide.rgb().begin(), wide.rgb().begin() + 3 * 28));
   EXPECT_EQ(wide.rgb()[3 * 26], 0);
   EXPECT_EQ(wide.rgb()[3 * 37], 255);

@@ -40,6 +40,19 @@ TEST(OutputParser, TakesAllOutputOfGemma3ForTheAnswerAtOnce) {
   EXPECT_EQ(parser.push("<|channel>x").text, "<|channel>x");
 }
 
+TEST(OutputParser, TrimsAllOutputOfATranscript) {
+  const std::string text = "<|channel>thought\nb<channel|> <turn|>";
+  EXPECT_EQ(shown(parse_output(" \t" + text + " \r\n", ChatFamily::kTranscript)), "[] " + text);
+  EXPECT_EQ(shown(parse_output(" \n ", ChatFamily::kTranscript)), "[] ");
+  OutputParser parser(ChatFamily::kTranscript);
+  EXPECT_EQ(parser.push(" ").text, "");
+  EXPECT_EQ(parser.push(" a ").text, "a");
+  EXPECT_EQ(parser.push(" ").text, "");
+  EXPECT_EQ(parser.push("b\n").text, "  b");
+  EXPECT_EQ(parser.finish().text, "");
+  EXPECT_EQ(parser.push(" c").text, "c");  // another answer
+}
+
 TEST(OutputParser, SplitsReasoningFromTheAnswer) {
   EXPECT_EQ(shown(parse_output("<|channel>thought\nLet me see.\n<channel|>Four.")),
             "[Let me see.] Four.");

@@ -128,6 +128,20 @@ GgufSet GgufSet::from_bytes(std::span<const std::byte> bytes, const std::string&
   return set;
 }
 
+GgufSet GgufSet::from_metadata(std::span<const std::byte> bytes, const std::string& name,
+                               const std::vector<GgufTensorSpec>& tensors) {
+  GgufSet set = from_bytes(bytes, name);
+  auto names = std::make_shared<std::vector<std::string>>();
+  for (const GgufTensorSpec& tensor : tensors) {
+    names->push_back(tensor.name);
+  }
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    set.elsewhere_.push_back({(*names)[i], &ggml_type_of(tensors[i].dtype), tensors[i].shape});
+  }
+  set.elsewhere_names_ = std::move(names);
+  return set;
+}
+
 void GgufSet::check_split() const {
   std::int64_t total = 0;
   std::set<std::string_view> names;
@@ -167,7 +181,10 @@ const GgufTensor* GgufSet::find_tensor(std::string_view name) const noexcept {
       return found;
     }
   }
-  return nullptr;
+  const auto found =
+      std::find_if(elsewhere_.begin(), elsewhere_.end(),
+                   [&](const GgufTensor& tensor) { return tensor.name == name; });
+  return found != elsewhere_.end() ? &*found : nullptr;
 }
 
 std::vector<float> GgufSet::find_floats(std::string_view name) const {

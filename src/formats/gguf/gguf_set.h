@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "formats/gguf/gguf_file.h"
+#include "formats/gguf/gguf_writer.h"
 #include "formats/tensor_store.h"
 #include "platform/mapped_file.h"
 
@@ -23,6 +24,12 @@ class GgufSet {
 
   /// A single file that is already in memory; `bytes` must outlive the set.
   static GgufSet from_bytes(std::span<const std::byte> bytes, const std::string& name);
+
+  /// The metadata of a model whose tensors are elsewhere: find_tensor() knows `tensors` by name and shape
+  /// only. \param bytes  a whole file, which may hold tensors of its own; must outlive the set
+  /// \param tensors  names and shapes as GGUF files have them
+  static GgufSet from_metadata(std::span<const std::byte> bytes, const std::string& name,
+                               const std::vector<GgufTensorSpec>& tensors);
 
   /// The file with the metadata.
   [[nodiscard]] const GgufFile& first() const noexcept { return parts_.front().file; }
@@ -42,6 +49,8 @@ class GgufSet {
   void check_split() const;
 
   std::vector<Part> parts_;
+  std::shared_ptr<const std::vector<std::string>> elsewhere_names_;
+  std::vector<GgufTensor> elsewhere_;  ///< without data
 };
 
 /// True for the name of a part other than the first.

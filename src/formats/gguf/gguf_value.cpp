@@ -69,6 +69,14 @@ std::string GgufValue::describe() const {
   return is_array_ ? "array of " + std::to_string(count_) + " " + name : name;
 }
 
+std::string_view GgufValue::stored() const noexcept {
+  std::size_t bytes = gguf_scalar_bytes(type_) * static_cast<std::size_t>(count_);
+  for (std::int64_t i = 0; type_ == GgufType::kString && i < count_; ++i) {
+    bytes += kLengthBytes + load_text(data_ + bytes).size();
+  }
+  return {reinterpret_cast<const char*>(data_), bytes};
+}
+
 std::optional<std::int64_t> GgufValue::integer_at(std::int64_t index) const {
   switch (type_) {
     case GgufType::kU8: return load<std::uint8_t>(data_, index);

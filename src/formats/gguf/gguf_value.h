@@ -48,6 +48,9 @@ class GgufValue {
   /// Such as "u32" or "array of 48 i32", for messages.
   [[nodiscard]] std::string describe() const;
 
+  /// The bytes of the elements, as they lie in the file.
+  [[nodiscard]] std::string_view stored() const noexcept;
+
   /// An integer of any width; u64 beyond 2^63 - 1 is none.
   [[nodiscard]] std::optional<std::int64_t> integer() const;
   /// f32, f64 or an integer.

@@ -35,7 +35,54 @@ std::string padding(std::int64_t written) {
                      '\0');
 }
 
+/// Everything before the data of the tensors, whose sizes go to `sizes`.
+std::string make_head(const GgufMetadata& metadata, const std::vector<GgufTensorSpec>& tensors,
+                      std::vector<std::int64_t>& sizes) {
+  std::string head = "GGUF";
+  put(kVersion, head);
+  put<std::uint64_t>(tensors.size(), head);
+  put(metadata.count(), head);
+  head += metadata.bytes();
+  std::int64_t offset = 0;
+  for (const GgufTensorSpec& tensor : tensors) {
+    put_text(tensor.name, head);
+    put(static_cast<std::uint32_t>(tensor.shape.size()), head);
+    for (auto extent = tensor.shape.rbegin(); extent != tensor.shape.rend(); ++extent) {
+      put(*extent, head);
+    }
+    put(ggml_type_of(tensor.dtype).id, head);
+    put(offset, head);
+    sizes.push_back(gguf_tensor_bytes(tensor));
+    offset = round_up(offset + sizes.back(), kDefaultGgufAlignment);
+  }
+  return head + padding(static_cast<std::int64_t>(head.size()));
+}
+
 }  // namespace
+
+void GgufMetadata::add_copy(std::string_view key, const GgufValue& value) {
+  if (value.is_array()) {
+    add_array(key, value.element_type(), static_cast<std::size_t>(value.count()));
+  } else {
+    add_key(key, value.element_type());
+  }
+  bytes_ += value.stored();
+}
+
+std::string gguf_bytes(const GgufMetadata& metadata, std::string_view tensor,
+                       std::span<const float> values) {
+  std::vector<GgufTensorSpec> tensors;
+  if (!tensor.empty()) {
+    tensors.push_back(
+        {std::string(tensor), DType::kF32, {static_cast<std::int64_t>(values.size())}});
+  }
+  std::vector<std::int64_t> sizes;
+  std::string bytes = make_head(metadata, tensors, sizes);
+  for (const float value : values) {
+    put(value, bytes);
+  }
+  return bytes + padding(static_cast<std::int64_t>(bytes.size()));
+}
 
 void GgufMetadata::add_key(std::string_view key, GgufType type) {
   put_text(key, bytes_);
@@ -125,25 +172,7 @@ struct GgufWriter::Impl {
 GgufWriter::GgufWriter(const std::filesystem::path& file, const GgufMetadata& metadata,
                        const std::vector<GgufTensorSpec>& tensors)
     : impl_(std::make_unique<Impl>(file)) {
-  std::string head = "GGUF";
-  put(kVersion, head);
-  put<std::uint64_t>(tensors.size(), head);
-  put(metadata.count(), head);
-  head += metadata.bytes();
-  std::int64_t offset = 0;
-  for (const GgufTensorSpec& tensor : tensors) {
-    put_text(tensor.name, head);
-    put(static_cast<std::uint32_t>(tensor.shape.size()), head);
-    for (auto extent = tensor.shape.rbegin(); extent != tensor.shape.rend(); ++extent) {
-      put(*extent, head);
-    }
-    put(ggml_type_of(tensor.dtype).id, head);
-    put(offset, head);
-    impl_->sizes.push_back(gguf_tensor_bytes(tensor));
-    offset = round_up(offset + impl_->sizes.back(), kDefaultGgufAlignment);
-  }
-  head += padding(static_cast<std::int64_t>(head.size()));
-  impl_->output.write(head);
+  impl_->output.write(make_head(metadata, tensors, impl_->sizes));
 }
 
 GgufWriter::~GgufWriter() = default;

@@ -25,6 +25,8 @@ class GgufMetadata {
   void add_f32s(std::string_view key, std::span<const float> values);
   void add_bools(std::string_view key, const std::vector<bool>& values);
   void add_texts(std::string_view key, std::span<const std::string> values);
+  /// A value of another file, bit for bit.
+  void add_copy(std::string_view key, const GgufValue& value);
 
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
   [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
@@ -42,6 +44,11 @@ struct GgufTensorSpec {
   DType dtype = DType::kF32;
   std::vector<std::int64_t> shape;  ///< slowest first; the last is a multiple of the block size
 };
+
+/// A file of metadata alone, with at most one tensor: F32 [values.size()]. \param tensor  its name; empty
+/// = none
+[[nodiscard]] std::string gguf_bytes(const GgufMetadata& metadata, std::string_view tensor = {},
+                                     std::span<const float> values = {});
 
 /// Bytes of a tensor. \throws Error{kUsage} for a shape that does not fit the type
 [[nodiscard]] std::int64_t gguf_tensor_bytes(const GgufTensorSpec& spec);

@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "core/float16.h"
+#include "formats/gguf/quantize_searched.h"
 
 namespace nolens {
 namespace {
@@ -95,6 +96,7 @@ void quantize_block(DType dtype, Block x, std::byte* out) {
   BlockWriter block(out);
   switch (dtype) {
     case DType::kQ8_0: return quantize_q8_0(x, out);
+    case DType::kIQ4_NL: return quantize_iq4_nl(x, out);
     case DType::kQ4_0: {
       const Codes codes = symmetric_codes(x, 8, scale);
       block.put(to_f16(scale));
@@ -142,7 +144,9 @@ bool can_quantize(DType dtype) noexcept {
     case DType::kQ4_0:
     case DType::kQ4_1:
     case DType::kQ5_0:
-    case DType::kQ5_1: return true;
+    case DType::kQ5_1:
+    case DType::kQ6_K:
+    case DType::kIQ4_NL: return true;
     default: return false;
   }
 }
@@ -160,6 +164,13 @@ void quantize_row(DType dtype, std::span<const float> values, std::span<std::byt
     default: break;
   }
   const auto block_bytes = static_cast<std::size_t>(traits(dtype).bytes);
+  if (dtype == DType::kQ6_K) {
+    constexpr std::size_t kSuperBlock = 256;
+    for (std::size_t i = 0; i < values.size() / kSuperBlock; ++i) {
+      quantize_q6_k(values.subspan(i * kSuperBlock).first<kSuperBlock>(), out.data() + i * block_bytes);
+    }
+    return;
+  }
   for (std::size_t i = 0; i < values.size() / kBlock; ++i) {
     quantize_block(dtype, values.subspan(i * kBlock).first<kBlock>(), out.data() + i * block_bytes);
   }

@@ -3,13 +3,15 @@
 #include "kernels/cpu/cpu_backend.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/aligned_buffer.h"
 #include "core/check.h"
 #include "kernels/cpu/attention_plan.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/for_each_chunk.h"
+#include "kernels/cpu/grown.h"
+#include "kernels/cpu/kv_store.h"
+#include "kernels/cpu/panel_products.h"
 #include "kernels/cpu/stored_rows.h"
 
 namespace nolens {
@@ -33,19 +35,10 @@ std::int64_t size_of(std::span<const float> values) noexcept {
   return static_cast<std::int64_t>(values.size());
 }
 
-/// Memory that only grows, between loops.
-template <typename T>
-T* grown(AlignedBuffer<T>& buffer, std::int64_t size) {
-  if (buffer.size() < size) {
-    buffer = AlignedBuffer<T>(size);
-  }
-  return buffer.data();
-}
-
 class CpuKernels final : public Kernels {
  public:
   CpuKernels(const KernelTable& table, ThreadPool& pool, const KernelOptions& options)
-      : table_(table), pool_(pool), options_(options) {}
+      : table_(table), pool_(pool), options_(options), panels_(table, pool) {}
 
   [[nodiscard]] const char* name() const noexcept override { return table_.name; }
 
@@ -56,7 +49,9 @@ class CpuKernels final : public Kernels {
     for (const TokenId id : ids) {
       NOLENS_CHECK(id >= 0 && id < table.rows);
     }
-    const KernelTable::Expand expand = table_.expand[static_cast<std::size_t>(table.dtype)];
+    const KernelTable::Expand expand =
+        in_panels(table) ? table_.expand_panels[static_cast<std::size_t>(table.panel_format())]
+                         : table_.expand[static_cast<std::size_t>(table.dtype)];
     const StoredRows stored(table);
     for_rows(y.rows, y.cols, [&](std::int64_t t) {
       expand(stored.rows(), ids[static_cast<std::size_t>(t)], 0, y.cols, scale, y.row(t));
@@ -101,12 +96,18 @@ class CpuKernels final : public Kernels {
     if (x.rows == 0 || w.rows == 0) {
       return;
     }
-    if (!options_.exact && w.dtype == DType::kBf16 && table_.linear_bf16_rounded != nullptr) {
+    if (!options_.exact && in_panels(w)) {
+      panels_.set_x(x);
+      const LinearPart part{w, bias, y};
+      panels_.linear({&part, 1});
+    } else if (rounds_to_bf16(w)) {
       linear_bf16_rounded(x, w, bias, y);
     } else if (!options_.exact && w.dtype == DType::kQ8_0 && table_.linear_q8_0_int8 != nullptr) {
       linear_int8(x, w, bias, y);
     } else {
-      const KernelTable::Linear kernel = table_.linear[static_cast<std::size_t>(w.dtype)];
+      const KernelTable::Linear kernel =
+          in_panels(w) ? table_.linear_panels[static_cast<std::size_t>(w.panel_format())]
+                       : table_.linear[static_cast<std::size_t>(w.dtype)];
       const StoredRows stored(w);
       LinearArgs<float> args{x.data,      x.stride, x.rows,   x.cols, stored.rows(),
                              bias.data(), y.data,   y.stride, 0,      0};
@@ -117,6 +118,64 @@ class CpuKernels final : public Kernels {
         kernel(part);
       });
     }
+  }
+
+  void linear_parts(ConstMatrix x, std::span<const LinearPart> parts) override {
+    const auto multiplies_panels = [this](const LinearPart& part) {
+      return !options_.exact && in_panels(part.w);
+    };
+    if (x.rows > 0 && std::all_of(parts.begin(), parts.end(), multiplies_panels)) {
+      for (const LinearPart& part : parts) {
+        check_weight(part.w);
+        NOLENS_CHECK(part.bias.empty() || size_of(part.bias) == part.w.rows);
+      }
+      panels_.set_x(x);
+      panels_.linear(parts);
+      return;
+    }
+    for (const LinearPart& part : parts) {
+      linear(x, part.w, part.bias, part.y);
+    }
+  }
+
+  void gated_linear(ConstMatrix x, const WeightMatrix& gate, const WeightMatrix& up,
+                    Activation activation, Matrix scratch, Matrix y) override {
+    check_same_shape(scratch, y);
+    if (x.rows > 0 && !options_.exact && in_panels(gate) && in_panels(up) &&
+        gate.panel_format() == up.panel_format()) {
+      check_weight(gate);
+      check_weight(up);
+      panels_.set_x(x);
+      panels_.gated_linear(gate, up, activation, y);
+      return;
+    }
+    const LinearPart parts[2] = {{gate, {}, y}, {up, {}, scratch}};
+    linear_parts(x, parts);
+    gated_activation(y, scratch, activation, y);
+  }
+
+  void layer_norm_linear(ConstMatrix x, std::span<const float> norm_weight,
+                         std::span<const float> norm_bias, float eps, const WeightMatrix& w,
+                         std::span<const float> bias, Matrix y) override {
+    if (!rounds_to_bf16(w)) {
+      AlignedBuffer<float> values(x.rows * x.cols, Unset{});
+      const Matrix normed{values.data(), x.rows, x.cols};
+      layer_norm(x, norm_weight, norm_bias, eps, normed);
+      linear(normed, w, bias, y);
+      return;
+    }
+    check_weight(w);
+    NOLENS_CHECK(x.cols == w.cols && x.rows == y.rows && y.cols == w.rows);
+    NOLENS_CHECK(bias.empty() || size_of(bias) == w.rows);
+    NOLENS_CHECK(size_of(norm_weight) == x.cols && size_of(norm_bias) == x.cols);
+    float* rows = grown(scratch_, x.cols * pool_.num_threads());
+    std::uint16_t* rounded = grown(rounded_, x.rows * x.cols);
+    for_each_chunk(pool_, x.rows, 1, [&](std::int64_t t, std::int64_t, std::int64_t slot) {
+      float* row = rows + slot * x.cols;
+      table_.layer_norm(x.row(t), norm_weight.data(), norm_bias.data(), eps, x.cols, row);
+      table_.round_bf16(row, x.cols, rounded + t * x.cols);
+    });
+    multiply_rounded(x.rows, w, bias, y);
   }
 
   void rope(ConstMatrix cos, ConstMatrix sin, std::int64_t heads, Matrix x) override {
@@ -135,11 +194,11 @@ class CpuKernels final : public Kernels {
     check_same_shape(k, v);
     for (const SequenceSlice& sequence : sequences) {
       check_sequence(sequence, k.rows);
+      NOLENS_CHECK(k.cols == sequence.kv.num_heads * sequence.kv.head_dim);
+      const KvStore store(table_, sequence.kv);
       for_rows(sequence.row_count, k.cols, [&](std::int64_t i) {
-        const KvView& kv = sequence.kv;
-        const std::int64_t slot = (sequence.first_position + i) % kv.capacity;
-        store_row(k.row(sequence.first_row + i), k.cols, kv.type, kv.keys, slot);
-        store_row(v.row(sequence.first_row + i), k.cols, kv.type, kv.values, slot);
+        store.write(sequence.first_position + i, k.row(sequence.first_row + i),
+                    v.row(sequence.first_row + i));
       });
     }
   }
@@ -148,12 +207,17 @@ class CpuKernels final : public Kernels {
     check_same_shape(args.q, y);
     check_attention(args);
     const AttentionPlan& plan = plan_.make(args, pool_.num_threads());
-    float* scratch = grown(scratch_, plan.scratch_floats * pool_.num_threads());
+    float* scratch =
+        grown(scratch_, plan.scratch_floats * pool_.num_threads() + plan.partial_floats);
+    float* partials = scratch + plan.scratch_floats * pool_.num_threads();
+    const AttentionRun run(table_, args, plan, partials, y);
     for_each_chunk(pool_, static_cast<std::int64_t>(plan.items.size()), 1,
                    [&](std::int64_t index, std::int64_t, std::int64_t slot) {
-                     const AttentionItem& item = plan.items[static_cast<std::size_t>(index)];
-                     run_attention_item(table_, args, item, scratch + slot * plan.scratch_floats,
-                                        y);
+                     run.item(index, scratch + slot * plan.scratch_floats);
+                   });
+    for_each_chunk(pool_, static_cast<std::int64_t>(plan.merges.size()), 1,
+                   [&](std::int64_t index, std::int64_t, std::int64_t slot) {
+                     run.merge(index, scratch + slot * plan.scratch_floats);
                    });
   }
 
@@ -187,19 +251,20 @@ class CpuKernels final : public Kernels {
   static void check_weight(const WeightMatrix& w) {
     NOLENS_CHECK(!w.empty() && w.rows >= 0 && w.cols > 0 && w.cols % block_size(w.dtype) == 0);
     NOLENS_CHECK(!needs_scales(w.dtype) || w.scales != nullptr);
+    NOLENS_CHECK(!in_panels(w) || (panel_format(w.dtype, false).has_value() &&
+                                   fits_panels(w.panel_format(), w.cols)));
+  }
+
+  static bool in_panels(const WeightMatrix& w) noexcept { return w.layout == WeightLayout::kPanels; }
+
+  [[nodiscard]] bool rounds_to_bf16(const WeightMatrix& w) const noexcept {
+    return !options_.exact && !in_panels(w) && w.dtype == DType::kBf16 &&
+           table_.linear_bf16_rounded != nullptr;
   }
 
   static std::int64_t check_heads(std::int64_t heads, ConstMatrix x) {
     NOLENS_CHECK(heads > 0 && x.cols % heads == 0);
     return x.cols / heads;
-  }
-
-  void store_row(const float* x, std::int64_t n, KvType type, std::byte* rows, std::int64_t slot) {
-    if (type == KvType::kF32) {
-      std::memcpy(rows + slot * n * 4, x, static_cast<std::size_t>(n) * 4);
-    } else {
-      table_.to_f16(x, n, reinterpret_cast<std::uint16_t*>(rows + slot * n * 2));
-    }
   }
 
   /// body(row), several rows per thread at a time.
@@ -245,8 +310,17 @@ class CpuKernels final : public Kernels {
     std::uint16_t* rounded = grown(rounded_, x.rows * x.cols);
     for_rows(x.rows, x.cols,
              [&](std::int64_t t) { table_.round_bf16(x.row(t), x.cols, rounded + t * x.cols); });
-    for_outputs(x.rows, w, [&](std::int64_t begin, std::int64_t end) {
-      table_.linear_bf16_rounded({rounded, x.cols, x.rows, x.cols, StoredRows(w).rows(),
+    multiply_rounded(x.rows, w, bias, y);
+  }
+
+  /// The product of rounded_ with w.
+  void multiply_rounded(std::int64_t rows, const WeightMatrix& w, std::span<const float> bias,
+                        Matrix y) {
+    if (rows == 0 || w.rows == 0) {
+      return;
+    }
+    for_outputs(rows, w, [&](std::int64_t begin, std::int64_t end) {
+      table_.linear_bf16_rounded({rounded_.data(), w.cols, rows, w.cols, StoredRows(w).rows(),
                                   bias.data(), y.data, y.stride, begin, end});
     });
   }
@@ -268,6 +342,7 @@ class CpuKernels final : public Kernels {
   const KernelTable& table_;
   ThreadPool& pool_;
   KernelOptions options_;
+  PanelProducts panels_;
   AttentionPlanner plan_;
   AlignedBuffer<float> scratch_;
   AlignedBuffer<std::uint16_t> rounded_;

@@ -7,12 +7,15 @@
 //           which rows share a call. tests/kernels/table_test.cpp compares bit for bit.
 // Pointers may have any alignment that their type allows; unsigned char* any at all.
 // This header is included by code built for an instruction set: it may define data only, no
-// functions; and of core/dtype.h that code may use the enumeration only.
+// functions; of core/dtype.h that code may use the enumeration only, and functions of
+// core/panel_layout.h only to make constants.
 #pragma once
 
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "core/panel_layout.h"
+#include "kernels/kv_type.h"
 
 namespace nolens {
 
@@ -26,6 +29,10 @@ struct BlockScales {
   std::int64_t nested_block_size;
   float nested_offset;
   DType value_dtype;
+  /// The codebook for integer products: entry i is about code_step * (code_bytes[i] - 128).
+  unsigned char code_bytes[16];
+  float code_step;
+  std::int64_t rows;  ///< N
 };
 
 /// Rows of weights [N, K] as they lie in the file, in the format of the function called.
@@ -33,6 +40,7 @@ struct WeightRows {
   const unsigned char* data;
   std::int64_t row_bytes;
   const BlockScales* scales;  ///< of NF4, FP4 and INT8
+  std::int64_t cols;          ///< K
 };
 
 /// y[m, n] = sum_k x[m, k] * w[n, k] + bias[n]     for n in [n0, n1)
@@ -69,7 +77,45 @@ struct Int8LinearArgs {
   std::int64_t n1;
 };
 
-/// Some query rows of one sequence and some heads that read the same key/value head.
+/// Rows of activations as integers v with value = scale * v, |v| <= 16319, a scale for each group of 256
+/// columns. v = low + 128 * high, and high is 0 where |v| <= 127: in all but a few columns. Products
+/// therefore cost little more than with 8 bits, while outliers do not coarsen their neighbours.
+///
+/// Groups come one after the other, of a group row after row: element j of group g of row m is at
+/// (g * rows + m) * 256 + j. The last group of a row may be shorter; the rest of its 256 is not read.
+struct SplitRows {
+  std::int8_t* low;           ///< [G, rows, 256]
+  std::int8_t* high;          ///< [G, rows, 256]
+  std::uint64_t* high_steps;  ///< [G, rows] bit s: one of columns 4s … 4s + 3 has a high part
+  std::int32_t* sums;         ///< [G, rows, 32] sum of v over 16 times 16, 8 times 32, 4 times 64 columns
+  float* scales;              ///< [G, rows]
+  std::int64_t rows;
+};
+inline constexpr std::int64_t kSplitSums = 32;  ///< of a row and group; 4 are not used
+inline constexpr std::int64_t kSplitSumsOf32 = 16;
+inline constexpr std::int64_t kSplitSumsOf64 = 24;
+
+/// y[i][m, r] = sum_k x[m, k] * w[i][r, k] for the 16 rows r of one or two panels of the same format.
+struct PanelPairArgs {
+  SplitRows x;
+  std::int64_t m0;  ///< rows [m0, m1) of x
+  std::int64_t m1;
+  std::int64_t k;
+  const unsigned char* panels[2];  ///< the second may be null
+  const BlockScales* scales[2];    ///< of codebook formats
+  std::int64_t first_rows[2];      ///< number of the panel's first row in its matrix
+  float* y[2];                     ///< [m1 - m0, 16], 64-byte aligned
+};
+
+/// Softmax sums of rows so far: maximum of the scores, sum of the weights relative to it, and the sum
+/// of weights times values. S is head_dim rounded up to 16.
+struct SoftmaxState {
+  float* out;      ///< [R, S]
+  float* maximum;  ///< [R]
+  float* sum;      ///< [R]
+};
+
+/// Some query rows of one sequence and some heads that read the same key/value head; R = rows * heads.
 /// A row that sees no key (first_visible > last_visible) becomes zero.
 struct AttentionPart {
   const float* q;  ///< row t, head h: q + t * q_stride + h * head_dim
@@ -79,20 +125,34 @@ struct AttentionPart {
   std::int64_t rows;
   std::int64_t heads;
   std::int64_t head_dim;
-  const unsigned char* keys;    ///< of this key/value head: slot s at keys + s * slot_bytes
+  const unsigned char* keys;    ///< this head's part of the first tile (kv_layout.h)
   const unsigned char* values;  ///< the same
-  std::int64_t slot_bytes;
-  std::int64_t capacity;              ///< slots; a multiple of 64
+  std::int64_t key_stride;      ///< bytes from tile to tile
+  std::int64_t value_stride;
+  std::int64_t tiles;                 ///< of 64 slots; tile i of the sequence lies in i % tiles
   const std::int64_t* first_visible;  ///< [rows]
   const std::int64_t* last_visible;   ///< [rows]
   float scale;
-  float* scratch;  ///< rows * heads * (2 * head_dim + kAttentionScratchPerRow) floats
+  std::int64_t segment;  ///< kAllSegments: y is written; otherwise only this one, and `partial`
+  SoftmaxState partial;
+  float* scratch;  ///< attention_scratch() floats
 };
 
-/// Keys of a tile; equal to kKeyTile.
-inline constexpr std::int64_t kAttentionTile = 64;
-/// Floats of scratch per query row and head beside 2 * head_dim: one tile of scores, three numbers.
-inline constexpr std::int64_t kAttentionScratchPerRow = kAttentionTile + 3;
+/// Keys are summed up in segments of so many absolute positions, whose states are then merged in order:
+/// a long context can be shared between threads without a change of the result.
+inline constexpr std::int64_t kAttentionSegment = 1024;
+inline constexpr std::int64_t kAllSegments = -1;
+/// Floats of scratch per query row and head: query, two states and a tile of scores, S each; and numbers.
+inline constexpr std::int64_t kAttentionScratchVectors = 3;
+inline constexpr std::int64_t kAttentionScratchPerRow = 64 + 8;
+
+/// Merges `count` segments of a part, computed one by one, into its y. part.partial is the first's
+/// state; those of the others follow, `stride` floats from one to the next.
+struct AttentionMerge {
+  AttentionPart part;
+  std::int64_t count;
+  std::int64_t stride;
+};
 
 /// eps below is 2^-24, half a unit in the last place of 1.
 struct KernelTable {
@@ -114,7 +174,9 @@ struct KernelTable {
   // ---- Linear, rounded activations; null where the instruction set has no dot product for them.
   /// y[i] = bfloat16 nearest to x[i], ties to even.
   void (*round_bf16)(const float* x, std::int64_t n, std::uint16_t* y) noexcept;
-  /// As linear of BF16 with bfloat16 x; subnormal x and w count as 0.
+  /// As linear of BF16 with bfloat16 x; subnormal x, w and sums count as 0. Each output has four lanes and
+  /// each lane rounds after every product, in blocks of 768 values of k:
+  /// |error| <= (min(K, 768)/4 + K/768 + 4) * eps * sum_k |x * w|.
   void (*linear_bf16_rounded)(const LinearArgs<std::uint16_t>& args) noexcept;
   /// One row of `blocks` * 32 values: scale = max |x| / 127, q = x / scale to nearest.
   /// A block with NaN or infinity gets scale NaN; one below 2^-100 becomes zero.
@@ -123,6 +185,20 @@ struct KernelTable {
   /// Integer sums of 32 products are exact; over blocks one float chain:
   /// |error| <= (K/32 + 2) * eps * sum over blocks of |scales * integer sum|.
   void (*linear_q8_0_int8)(const Int8LinearArgs& args) noexcept;
+
+  // ---- Weights in panels (core/panel_layout.h)
+  /// As expand: y[i] = value k0 + i of a row, then times scale; of w only data, scales and cols count.
+  Expand expand_panels[kPanelFormatCount];
+  /// As linear, float activations.
+  Linear linear_panels[kPanelFormatCount];
+  /// Row m of `rows` from k values. The scale of a group is the smaller of max |x| / 127 and 1.5 times the
+  /// median of 16 maxima / 127, the i-th over columns i, i + 16, …; at least max |x| / 16256. v to
+  /// nearest. A group with NaN or infinity gets scale NaN; one below 2^-100 becomes zero.
+  void (*quantize_split)(const float* x, std::int64_t k, std::int64_t m, const SplitRows& rows) noexcept;
+  /// Integer sums of a block are exact. sum over blocks: f = fma(scale, float(sum), f) and, with minimums,
+  /// fma(minimum, float(sum of v), f); over groups: y = fma(scale of x, f, y), in order of k.
+  using PanelPair = void (*)(const PanelPairArgs& args) noexcept;
+  PanelPair panel_pair[kPanelFormatCount];
 
   // ---- Rows of D values. x and y may be the same.
   /// y = x * (mean(x^2) + eps)^-1/2 * weight; weight null = 1. Sums in double: relative error 3 *
@@ -157,9 +233,15 @@ struct KernelTable {
   void (*to_f16)(const float* x, std::int64_t n, std::uint16_t* y) noexcept;
 
   // ---- Attention
+  /// Writes head_dim values x into a tile's head, at position `slot` of 64.
+  using StoreHead = void (*)(const float* x, std::int64_t head_dim, std::int64_t slot,
+                             unsigned char* tile) noexcept;
+  StoreHead store_key[kKvTypeCount];    ///< by KvType
+  StoreHead store_value[kKvTypeCount];  ///< by KvType
   using Attention = void (*)(const AttentionPart& args) noexcept;
-  Attention attention_f32;
-  Attention attention_f16;
+  Attention attention[kKvTypeCount];  ///< by KvType
+  using MergeAttention = void (*)(const AttentionMerge& args) noexcept;
+  MergeAttention merge_attention[kKvTypeCount];  ///< by KvType
 };
 
 // Constant data, not functions: no code built for an instruction set may run before dispatch.

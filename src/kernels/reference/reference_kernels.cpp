@@ -10,6 +10,8 @@
 
 #include "core/check.h"
 #include "core/float16.h"
+#include "kernels/reference/panel_value.h"
+#include "kernels/reference/stored_head.h"
 #include "kernels/reference/weight_value.h"
 
 namespace nolens {
@@ -20,11 +22,6 @@ T read(const std::byte* bytes) {
   T value;
   std::memcpy(&value, bytes, sizeof(T));
   return value;
-}
-
-double cache_at(const std::byte* cache, KvType type, std::int64_t index) {
-  return type == KvType::kF32 ? static_cast<double>(read<float>(cache + 4 * index))
-                              : static_cast<double>(to_float(read<F16>(cache + 2 * index)));
 }
 
 void rms_norm_values(const float* x, std::span<const float> weight, float eps, std::int64_t d,
@@ -49,6 +46,10 @@ double activate(double x, Activation activation) {
   return x / (1.0 + std::exp(-2.0 * u));  // = 0.5 x (1 + tanh(u))
 }
 
+float stored_value(const WeightMatrix& w, std::int64_t row, std::int64_t col) {
+  return w.layout == WeightLayout::kPanels ? panel_value(w, row, col) : weight_value(w, row, col);
+}
+
 class ReferenceKernels final : public Kernels {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "reference"; }
@@ -59,7 +60,7 @@ class ReferenceKernels final : public Kernels {
       const TokenId id = ids[static_cast<std::size_t>(t)];
       NOLENS_CHECK(id >= 0 && id < table.rows);
       for (std::int64_t i = 0; i < y.cols; ++i) {
-        const auto value = static_cast<double>(weight_value(table, id, i));
+        const auto value = static_cast<double>(stored_value(table, id, i));
         y.row(t)[i] = static_cast<float>(value * static_cast<double>(scale));
       }
     }
@@ -110,11 +111,33 @@ class ReferenceKernels final : public Kernels {
       for (std::int64_t t = 0; t < x.rows; ++t) {
         double sum = bias.empty() ? 0.0 : static_cast<double>(bias[static_cast<std::size_t>(n)]);
         for (std::int64_t k = 0; k < w.cols; ++k) {
-          sum += static_cast<double>(x.row(t)[k]) * static_cast<double>(weight_value(w, n, k));
+          sum += static_cast<double>(x.row(t)[k]) * static_cast<double>(stored_value(w, n, k));
         }
         y.row(t)[n] = static_cast<float>(sum);
       }
     }
+  }
+
+  void linear_parts(ConstMatrix x, std::span<const LinearPart> parts) override {
+    for (const LinearPart& part : parts) {
+      linear(x, part.w, part.bias, part.y);
+    }
+  }
+
+  void gated_linear(ConstMatrix x, const WeightMatrix& gate, const WeightMatrix& up,
+                    Activation activation, Matrix scratch, Matrix y) override {
+    linear(x, gate, {}, y);
+    linear(x, up, {}, scratch);
+    gated_activation(y, scratch, activation, y);
+  }
+
+  void layer_norm_linear(ConstMatrix x, std::span<const float> norm_weight,
+                         std::span<const float> norm_bias, float eps, const WeightMatrix& w,
+                         std::span<const float> bias, Matrix y) override {
+    std::vector<float> values(static_cast<std::size_t>(x.rows * x.cols));
+    const Matrix normed{values.data(), x.rows, x.cols};
+    layer_norm(x, norm_weight, norm_bias, eps, normed);
+    linear(normed, w, bias, y);
   }
 
   void rope(ConstMatrix cos, ConstMatrix sin, std::int64_t heads, Matrix x) override {
@@ -137,19 +160,28 @@ class ReferenceKernels final : public Kernels {
   void store_kv(ConstMatrix k, ConstMatrix v, std::span<const SequenceSlice> sequences) override {
     for (const SequenceSlice& sequence : sequences) {
       for (std::int64_t i = 0; i < sequence.row_count; ++i) {
-        const std::int64_t slot = (sequence.first_position + i) % sequence.kv.capacity;
-        store_row(k.row(sequence.first_row + i), k.cols, sequence.kv.type, sequence.kv.keys, slot);
-        store_row(v.row(sequence.first_row + i), v.cols, sequence.kv.type, sequence.kv.values,
-                  slot);
+        const KvView& kv = sequence.kv;
+        const auto part = [&](ConstMatrix x, std::int64_t head) {
+          return std::span(x.row(sequence.first_row + i) + head * kv.head_dim,
+                           static_cast<std::size_t>(kv.head_dim));
+        };
+        for (std::int64_t head = 0; head < kv.num_heads; ++head) {
+          store_key(kv, head, sequence.first_position + i, part(k, head));
+          store_value(kv, head, sequence.first_position + i, part(v, head));
+        }
       }
     }
   }
 
   void attention(const AttentionArgs& args, Matrix y) override {
+    const std::int64_t group = args.num_attention_heads / args.num_key_value_heads;
     for (const SequenceSlice& sequence : args.sequences) {
-      for (std::int64_t i = 0; i < sequence.row_count; ++i) {
-        for (std::int64_t h = 0; h < args.num_attention_heads; ++h) {
-          attend(args, sequence.kv, sequence.first_row + i, h, y);
+      for (std::int64_t kv_head = 0; kv_head < args.num_key_value_heads; ++kv_head) {
+        const HeadRows rows = read_head(args, sequence, kv_head);
+        for (std::int64_t i = 0; i < sequence.row_count; ++i) {
+          for (std::int64_t h = kv_head * group; h < (kv_head + 1) * group; ++h) {
+            attend(args, rows, sequence.first_row + i, h, y);
+          }
         }
       }
     }
@@ -192,34 +224,44 @@ class ReferenceKernels final : public Kernels {
   }
 
  private:
-  static void store_row(const float* x, std::int64_t n, KvType type, std::byte* cache,
-                        std::int64_t slot) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      if (type == KvType::kF32) {
-        std::memcpy(cache + (slot * n + i) * 4, &x[i], 4);
-      } else {
-        const F16 half = to_f16(x[i]);
-        std::memcpy(cache + (slot * n + i) * 2, &half, 2);
+  /// Keys and values of one head from position `begin` on.
+  struct HeadRows {
+    std::int64_t begin;
+    std::vector<std::vector<double>> keys;
+    std::vector<std::vector<double>> values;
+  };
+  static HeadRows read_head(const AttentionArgs& args, const SequenceSlice& sequence,
+                            std::int64_t kv_head) {
+    std::int64_t begin = std::numeric_limits<std::int64_t>::max();
+    std::int64_t end = 0;
+    for (std::int64_t i = 0; i < sequence.row_count; ++i) {
+      const auto t = static_cast<std::size_t>(sequence.first_row + i);
+      if (args.first_visible[t] <= args.last_visible[t]) {
+        begin = std::min(begin, args.first_visible[t]);
+        end = std::max(end, args.last_visible[t] + 1);
       }
     }
+    HeadRows rows{begin, {}, {}};
+    for (std::int64_t position = begin; position < end; ++position) {
+      rows.keys.push_back(stored_key(sequence.kv, kv_head, position));
+      rows.values.push_back(stored_value(sequence.kv, kv_head, position));
+    }
+    return rows;
   }
 
-  static void attend(const AttentionArgs& args, const KvView& kv, std::int64_t t, std::int64_t h,
-                     Matrix y) {
+  static void attend(const AttentionArgs& args, const HeadRows& rows, std::int64_t t,
+                     std::int64_t h, Matrix y) {
     const std::int64_t s = args.head_dim;
-    const std::int64_t kv_head = h / (args.num_attention_heads / args.num_key_value_heads);
     const float* q = args.q.row(t) + h * s;
-    const auto index = [&](std::int64_t position) {
-      return (position % kv.capacity * args.num_key_value_heads + kv_head) * s;
-    };
     std::vector<double> weights;
     const std::int64_t first = args.first_visible[static_cast<std::size_t>(t)];
     const std::int64_t last = args.last_visible[static_cast<std::size_t>(t)];
     double maximum = -std::numeric_limits<double>::infinity();
     for (std::int64_t position = first; position <= last; ++position) {
+      const std::vector<double>& key = rows.keys[static_cast<std::size_t>(position - rows.begin)];
       double score = 0.0;
       for (std::int64_t i = 0; i < s; ++i) {
-        score += static_cast<double>(q[i]) * cache_at(kv.keys, kv.type, index(position) + i);
+        score += static_cast<double>(q[i]) * key[static_cast<std::size_t>(i)];
       }
       weights.push_back(score * static_cast<double>(args.scale));
       maximum = std::max(maximum, weights.back());
@@ -229,13 +271,17 @@ class ReferenceKernels final : public Kernels {
       weight = std::exp(weight - maximum);
       sum += weight;
     }
-    for (std::int64_t i = 0; i < s; ++i) {
-      double value = 0.0;
-      for (std::int64_t position = first; position <= last; ++position) {
-        value += weights[static_cast<std::size_t>(position - first)] / sum *
-                 cache_at(kv.values, kv.type, index(position) + i);
+    std::vector<double> values(static_cast<std::size_t>(s));
+    for (std::int64_t position = first; position <= last; ++position) {
+      const double weight = weights[static_cast<std::size_t>(position - first)] / sum;
+      const std::vector<double>& value =
+          rows.values[static_cast<std::size_t>(position - rows.begin)];
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        values[i] += weight * value[i];
       }
-      y.row(t)[h * s + i] = static_cast<float>(value);
+    }
+    for (std::int64_t i = 0; i < s; ++i) {
+      y.row(t)[h * s + i] = static_cast<float>(values[static_cast<std::size_t>(i)]);
     }
   }
 };

@@ -1,6 +1,7 @@
 // Kernels for AVX2, FMA and F16C.
 #include "kernels/cpu/avx2/byte_product_maddubs.h"
 #include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/avx2/panel_lanes.h"
 #include "kernels/cpu/vec/vec_avx2.h"
 
 #include "kernels/cpu/avx2/int8_linear.inl"

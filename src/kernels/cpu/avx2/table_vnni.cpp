@@ -1,6 +1,7 @@
 // Kernels for AVX2, FMA, F16C and AVX-VNNI.
 #include "kernels/cpu/avx2/byte_product_vnni.h"
 #include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/avx2/panel_lanes.h"
 #include "kernels/cpu/vec/vec_avx2.h"
 
 #include "kernels/cpu/avx2/int8_linear.inl"

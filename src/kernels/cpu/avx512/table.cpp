@@ -1,6 +1,7 @@
 // Kernels for AVX-512 F, BW, DQ and VL; bytes are multiplied as with AVX2.
 #include "kernels/cpu/avx2/byte_product_maddubs.h"
 #include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/avx2/panel_lanes.h"
 #include "kernels/cpu/vec/vec_avx512.h"
 
 #include "kernels/cpu/avx2/int8_linear.inl"

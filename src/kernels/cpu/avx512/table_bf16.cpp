@@ -1,10 +1,14 @@
 // Kernels for AVX-512 F, BW, DQ, VL VNNI and BF16.
 #include "kernels/cpu/avx2/byte_product_vnni.h"
 #include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/avx512/panel_lanes.h"
 #include "kernels/cpu/vec/vec_avx512.h"
 
 #include "kernels/cpu/avx2/int8_linear.inl"
-#include "kernels/cpu/avx512/bf16_dot.inl"
+#include "kernels/cpu/avx512/attention_bf16.inl"
+#include "kernels/cpu/avx512/attention_int8.inl"
+#include "kernels/cpu/avx512/bf16_linear.inl"
+#include "kernels/cpu/avx512/bf16_round.inl"
 #include "kernels/cpu/avx512/sixteen_lanes.inl"
 #include "kernels/cpu/generic/generic_table.inl"
 #include "kernels/cpu/generic/quantize_int8.inl"
@@ -15,9 +19,11 @@ namespace {
 constexpr KernelTable table() noexcept {
   KernelTable table = generic_table("avx512bf16");
   table.round_bf16 = round_bf16;
-  table.linear_bf16_rounded = linear<Bf16Dot>;
+  table.linear_bf16_rounded = bf16_linear;
   table.quantize_int8 = quantize_int8;
   table.linear_q8_0_int8 = int8_linear<SixteenLanes>;
+  set_attention<Bf16Products>(table, KvType::kBf16);
+  set_attention<Int8Products>(table, KvType::kInt8);
   return table;
 }
 

@@ -2,13 +2,15 @@
 // files.
 #pragma once
 
-#include "kernels/cpu/generic/attention.inl"
+#include "kernels/cpu/generic/attention_formats.inl"
 #include "kernels/cpu/generic/block_formats.inl"
 #include "kernels/cpu/generic/code_formats.inl"
 #include "kernels/cpu/generic/elementwise.inl"
 #include "kernels/cpu/generic/formats.inl"
 #include "kernels/cpu/generic/linear.inl"
 #include "kernels/cpu/generic/norm.inl"
+#include "kernels/cpu/generic/panel_linear.inl"
+#include "kernels/cpu/generic/panel_rows.inl"
 
 namespace nolens {
 namespace {
@@ -25,6 +27,14 @@ template <class Format>
 constexpr void set_by_panels(KernelTable& table, DType dtype) noexcept {
   table.expand[static_cast<int>(dtype)] = expand_row<Format>;
   table.linear[static_cast<int>(dtype)] = linear_of_blocks<Format>;
+}
+
+/// All formats of panels, multiplied by the PanelLanes included before.
+template <std::size_t... kFormats>
+constexpr void set_panels(KernelTable& table, std::index_sequence<kFormats...>) noexcept {
+  table.quantize_split = quantize_split;
+  (set_panel_rows<static_cast<PanelFormat>(kFormats)>(table), ...);
+  ((table.panel_pair[kFormats] = panel_pair<PanelLanes, static_cast<PanelFormat>(kFormats)>), ...);
 }
 
 constexpr KernelTable generic_table(const char* name) noexcept {
@@ -47,6 +57,7 @@ constexpr KernelTable generic_table(const char* name) noexcept {
   set_by_panels<CodeFormat>(table, DType::kNf4);
   set_by_panels<CodeFormat>(table, DType::kFp4);
   set_by_panels<Int8Format>(table, DType::kInt8);
+  set_panels(table, std::make_index_sequence<kPanelFormatCount>{});
   table.rms_norm = rms_norm_row;
   table.layer_norm = layer_norm_row;
   table.rope = rope_head;
@@ -57,8 +68,7 @@ constexpr KernelTable generic_table(const char* name) noexcept {
   table.scale = scale_values;
   table.softcap = softcap_values;
   table.to_f16 = to_f16_values;
-  table.attention_f32 = attention<F32Format>;
-  table.attention_f16 = attention<F16Format>;
+  set_generic_attention(table);
   return table;
 }
 

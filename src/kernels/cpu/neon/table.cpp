@@ -1,6 +1,7 @@
 // Kernels for aarch64 with Advanced SIMD.
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/neon/byte_product.h"
+#include "kernels/cpu/neon/panel_lanes.h"
 #include "kernels/cpu/vec/vec_neon.h"
 
 #include "kernels/cpu/generic/generic_table.inl"

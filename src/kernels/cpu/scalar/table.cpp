@@ -1,5 +1,6 @@
 // Kernels for any machine.
 #include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/scalar/panel_lanes.h"
 #include "kernels/cpu/vec/vec_scalar.h"
 
 #include "kernels/cpu/generic/generic_table.inl"

@@ -1,0 +1,15 @@
+// Largest resident size of this process since a moment of choice.
+#pragma once
+
+#include <cstdint>
+
+namespace nolens::cli {
+
+/// From here on peak_resident_bytes() counts anew. Without effect where the system does not allow
+/// it.
+void reset_peak_resident();
+
+/// 0 where the system does not tell.
+std::int64_t peak_resident_bytes();
+
+}  // namespace nolens::cli

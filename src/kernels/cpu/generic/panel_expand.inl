@@ -1,0 +1,223 @@
+// One group of a panel as bytes and floats, ready for products. Include after a panel_lanes_*.h.
+#pragma once
+
+#include "kernels/cpu/generic/code_formats.inl"
+#include "kernels/cpu/generic/formats.inl"
+
+namespace nolens {
+namespace {
+
+/// 256 columns of 16 rows. Codes are unsigned with `zero` standing for 0, or, where Lanes::kSignedBytes,
+/// 8-bit ones are signed.
+struct ExpandedGroup {
+  alignas(64) unsigned char codes[64][64];  ///< [step][4 * row + column of the step]
+  alignas(64) float scales[16][16];         ///< [block][row]
+  alignas(64) float minimums[16][16];       ///< what to add to scale * code
+};
+
+/// Which panel, and what is known of it beside its bytes.
+struct PanelSource {
+  const unsigned char* data;
+  const BlockScales* scales;
+  std::int64_t first_row;
+  std::int64_t k;
+};
+
+// How far ahead panels are fetched: the next group but one.
+inline constexpr std::int64_t kPrefetchBytes = 4096;
+
+template <class Bytes>
+inline Bytes load_bytes(const unsigned char* p) noexcept {
+  Bytes bytes;
+  __builtin_memcpy(&bytes, p, sizeof(bytes));
+  return bytes;
+}
+template <class Bytes>
+inline void store_bytes(unsigned char* p, Bytes bytes) noexcept {
+  __builtin_memcpy(p, &bytes, sizeof(bytes));
+}
+
+template <PanelFormat kFormat>
+inline constexpr PanelTraits kTraits = kPanelTraits[static_cast<std::size_t>(kFormat)];
+
+inline constexpr unsigned char kIq4Bytes[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                                129, 141, 153, 166, 181, 197, 217, 241};
+
+template <PanelFormat kFormat>
+inline const unsigned char* code_bytes(const PanelSource& source) noexcept {
+  return kFormat == PanelFormat::kIQ4_NL ? kIq4Bytes : source.scales->code_bytes;
+}
+
+/// The bits above the fourth of step `s` of 8, from the vectors of its 32 columns.
+template <PanelFormat kFormat, class Bytes>
+inline Bytes high_bits(const unsigned char* high, int s) noexcept {
+  if constexpr (kTraits<kFormat>.code_bits == 5) {
+    return ((load_bytes<Bytes>(high) >> s) & 1) << 4;
+  } else {
+    return ((load_bytes<Bytes>(high + s / 4 * kCodeVectorBytes) >> (s % 4 * 2)) & 3) << 4;
+  }
+}
+
+/// Columns of a group that begins at k0, and the parts of its bytes; the last group may be shorter.
+template <PanelFormat kFormat>
+struct GroupShape {
+  std::int64_t columns;
+  GroupOffsets at;
+
+  GroupShape(std::int64_t k, std::int64_t k0) noexcept
+      : columns(k - k0 < kGroupColumns ? k - k0 : kGroupColumns) {
+    constexpr GroupOffsets kWhole = group_offsets(kTraits<kFormat>, kGroupColumns);
+    constexpr std::int64_t kUnit = kTraits<kFormat>.block > 32 ? 64 : 32;
+    constexpr GroupOffsets kOfUnit = group_offsets(kTraits<kFormat>, kUnit);
+    constexpr std::int64_t kHalves =
+        has_super_scale(kTraits<kFormat>.scale) ? (kTraits<kFormat>.minimum ? 2 : 1) : 0;
+    if (columns == kGroupColumns) {
+      at = kWhole;
+    } else {
+      const std::int64_t units = columns / kUnit;
+      at = {kOfUnit.high * units, kOfUnit.scales * units, kOfUnit.minimums * units,
+            kOfUnit.super * units, 0};
+      at.bytes = (at.super + kHalves * kPanelRows * 2 + kCodeVectorBytes - 1) / kCodeVectorBytes *
+                 kCodeVectorBytes;
+    }
+  }
+};
+
+/// Bytes of a panel of rows of k values.
+template <PanelFormat kFormat>
+inline std::int64_t bytes_of_panel(std::int64_t k) noexcept {
+  constexpr std::int64_t kWhole = group_offsets(kTraits<kFormat>, kGroupColumns).bytes;
+  const std::int64_t whole = k / kGroupColumns;
+  return whole * kWhole + (k % kGroupColumns == 0
+                               ? 0
+                               : GroupShape<kFormat>(k, whole * kGroupColumns).at.bytes);
+}
+
+/// The codebook as bytes in a vector; not used for other formats.
+template <class Lanes, PanelFormat kFormat>
+inline typename Lanes::Bytes code_table(const PanelSource& source) noexcept {
+  if constexpr (kTraits<kFormat>.codebook) {
+    unsigned char bytes[16];
+    for (int i = 0; i < 16; ++i) {
+      bytes[i] = code_bytes<kFormat>(source)[i] ^ (Lanes::kSignedBytes ? 0x80 : 0);
+    }
+    return Lanes::load_table(bytes);
+  } else {
+    return typename Lanes::Bytes{};
+  }
+}
+
+template <class Lanes, PanelFormat kFormat>
+inline void expand_codes(const unsigned char* group, const GroupShape<kFormat>& shape,
+                         [[maybe_unused]] const typename Lanes::Bytes& table,
+                         ExpandedGroup& out) noexcept {
+  using Bytes = typename Lanes::Bytes;
+  constexpr PanelTraits kT = kTraits<kFormat>;
+  constexpr int kPart = static_cast<int>(sizeof(Bytes));
+  constexpr unsigned char kFlip = Lanes::kSignedBytes ? 0x80 : 0;
+  for (std::int64_t part = 0; part < kCodeVectorBytes; part += kPart) {
+    if constexpr (kT.code_bits == 8) {
+      for (std::int64_t s = 0; s < shape.columns / 4; ++s) {
+        store_bytes(out.codes[s] + part, load_bytes<Bytes>(group + s * kCodeVectorBytes + part) ^ kFlip);
+      }
+    } else {
+      for (std::int64_t block = 0; block < shape.columns / 32; ++block) {
+        const unsigned char* low = group + block * 4 * kCodeVectorBytes + part;
+        [[maybe_unused]] const unsigned char* high =
+            group + shape.at.high + block * (kT.code_bits - 4) * kCodeVectorBytes + part;
+#pragma GCC unroll 8
+        for (int s = 0; s < 8; ++s) {
+          const Bytes both = load_bytes<Bytes>(low + s / 2 * kCodeVectorBytes);
+          Bytes code = s % 2 == 0 ? both & 15 : both >> 4;
+          if constexpr (kT.code_bits > 4) {
+            code |= high_bits<kFormat, Bytes>(high, s);
+          }
+          if constexpr (kT.codebook) {
+            code = Lanes::lookup(table, code);
+          }
+          store_bytes(out.codes[block * 8 + s] + part, code);
+        }
+      }
+    }
+  }
+}
+
+/// The outer scales of the 16 rows' block number `block`; returns for how many blocks they last.
+inline std::int64_t outer_scales(const PanelSource& source, std::int64_t block, std::int64_t blocks_per_row,
+                                 float (&outer)[16]) noexcept {
+  const BlockScales& s = *source.scales;
+  std::int64_t lasting = s.nested_block_size;
+  const std::int64_t last = source.scales->rows - 1;
+  for (int r = 0; r < 16; ++r) {
+    const std::int64_t row = source.first_row + r < last ? source.first_row + r : last;
+    const std::int64_t index = row * blocks_per_row + block;
+    outer[r] = float_at(s.nested_absmax + 4 * (index / s.nested_block_size));
+    const std::int64_t left = s.nested_block_size - index % s.nested_block_size;
+    lasting = left < lasting ? left : lasting;
+  }
+  return lasting;
+}
+
+/// 8-bit scales: codebook entry times outer scale plus offset, rounded after each, as bitsandbytes does.
+inline void expand_nested_scales(const PanelSource& source, const unsigned char* codes, std::int64_t k0,
+                                 std::int64_t blocks, float (*scales)[16]) noexcept {
+  const BlockScales& s = *source.scales;
+  const std::int64_t blocks_per_row = source.k / 64;
+  float outer[16];
+  std::int64_t lasting = 0;
+  for (std::int64_t b = 0; b < blocks; ++b, --lasting) {
+    if (lasting == 0) {
+      lasting = outer_scales(source, k0 / 64 + b, blocks_per_row, outer);
+    }
+    float inner[16];
+    for (int r = 0; r < 16; ++r) {
+      inner[r] = s.nested_codebook[codes[b * 16 + r]];
+    }
+    for (int r = 0; r < 16; ++r) {
+      scales[b][r] = inner[r] * outer[r] + s.nested_offset;
+    }
+  }
+}
+
+/// Scales and minimums of a group whose first column is k0. Scales of codebook formats are multiplied by
+/// `step`, which is the byte codebook's if not given.
+template <PanelFormat kFormat>
+inline void expand_scales(const PanelSource& source, const unsigned char* group, std::int64_t k0,
+                          const GroupShape<kFormat>& shape, ExpandedGroup& out,
+                          float step = 0.0F) noexcept {
+  constexpr PanelTraits kT = kTraits<kFormat>;
+  const GroupOffsets& at = shape.at;
+  const std::int64_t blocks = shape.columns / kT.block;
+  if constexpr (kT.scale == ScaleForm::kFloat || kT.scale == ScaleForm::kNested) {
+    step = step == 0.0F ? source.scales->code_step : step;
+  }
+  if constexpr (kT.scale == ScaleForm::kNested) {
+    expand_nested_scales(source, group + at.scales, k0, blocks, out.scales);
+  }
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    for (std::int64_t r = 0; r < kPanelRows; r += Vec::kLanes) {
+      const std::int64_t i = b * kPanelRows + r;
+      if constexpr (kT.scale == ScaleForm::kHalf) {
+        store(&out.scales[b][r], load_f16(group + at.scales + 2 * i));
+        if constexpr (kT.minimum) {
+          store(&out.minimums[b][r], load_f16(group + at.minimums + 2 * i));
+        }
+      } else if constexpr (kT.scale == ScaleForm::kFloat) {
+        store(&out.scales[b][r], mul(load_f32(group + at.scales + 4 * i), set1(step)));
+      } else if constexpr (kT.scale == ScaleForm::kNested) {
+        store(&out.scales[b][r], mul(load(&out.scales[b][r]), set1(step)));
+      } else {
+        store(&out.scales[b][r],
+              mul(load_f16(group + at.super + 2 * r), load_i8(group + at.scales + i)));
+        if constexpr (kT.minimum) {
+          const Vec minimum = mul(load_f16(group + at.super + 2 * (kPanelRows + r)),
+                                  load_i8(group + at.minimums + i));
+          store(&out.minimums[b][r], sub(zero(), minimum));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nolens
