@@ -151,6 +151,7 @@ class Drawing {
   void roofs() {
     const double bandwidth = roofline_.bytes_per_second;
     double slope_top = 0.0;
+    double label_y = 0.0;
     for (const RooflineCeiling& ceiling : roofline_.ceilings) {
       if (!is_drawable(ceiling.ops_per_second)) {
         continue;
@@ -164,9 +165,13 @@ class Drawing {
                  : "stroke=\"#888\" stroke-dasharray=\"6 4\"");
       const std::string label =
           ceiling.label + " " + with_decimals(ceiling.ops_per_second / kGiga, 0) + " Gop/s";
-      text(kRight - 4.0, y - 6.0, label, "text-anchor=\"end\"");
+      // Below the line where two ceilings are too close for both labels above.
+      const double base = y - label_y < kLabelHeight + 4.0 ? y + kLabelHeight : y - 6.0;
+      text(kRight - 4.0, base, label, "text-anchor=\"end\"");
+      label_y = base;
       const double width = static_cast<double>(label.size()) * kLetterWidth;
-      taken_.push_back({kRight - 4.0 - width, y - 18.0, width, 20.0});
+      taken_.push_back({kRight - 4.0 - width, base - 12.0, width, 16.0});
+      taken_.push_back({corner, y - 1.0, kRight - corner, 2.0});
       slope_top = std::max(slope_top, ceiling.ops_per_second);
     }
     if (!is_drawable(bandwidth) || slope_top <= 0.0) {

@@ -29,7 +29,7 @@ struct ReadBandwidth {
   double best = 0.0;
 };
 
-/// Measures for a tenth of a second with `num_threads` threads, 0 = one per physical core.
+/// Measures for half a second with `num_threads` threads, 0 = one per physical core.
 /// \throws Error{kUsage} as machine_info()
 ComputeLimits measure_compute_limits(int num_threads = 0);
 /// Measures for a few tenths of a second; the memory is given back.

@@ -118,6 +118,12 @@ TEST(Model, KvCacheSizeOfTheReleasedModel) {
                                   full ? 512 : 256, full ? 1 : 8, full});
   }
   EXPECT_EQ(kv_cache_bytes(config, 4096, false), 8 * 4096 * 2048 + 40 * 1536 * 8192);
+  EXPECT_EQ(kv_cache_bytes(config, 4096, true), 2 * kv_cache_bytes(config, 4096, false));
+  EXPECT_EQ(kv_cache_bytes(config, 4096, false, KvCacheType::kBf16),
+            kv_cache_bytes(config, 4096, false));
+  // A key has a float per 64 of its values, a value one.
+  EXPECT_EQ(kv_cache_bytes(config, 4096, false, KvCacheType::kInt8),
+            8 * 4096 * (512 + 32 + 512 + 4) + 40 * 1536 * 8 * (256 + 16 + 256 + 4));
 }
 
 }  // namespace

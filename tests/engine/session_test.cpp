@@ -44,6 +44,26 @@ TEST(Session, AppendingInPartsIsBitEqualToAppendingAtOnce) {
   EXPECT_EQ(once.position(), parts.position());
 }
 
+TEST(Session, EveryCacheTypeAnswersAlikeWhetherInPartsOrAtOnce) {
+  const auto model = tiny_model();
+  const Prompt whole = question(striped_picture(40, 30, 1), "What is it?");
+  Session half(model, {.kv_cache = KvCacheType::kF16});
+  half.append(whole);
+  for (const KvCacheType type : {KvCacheType::kF32, KvCacheType::kBf16, KvCacheType::kInt8}) {
+    Session once(model, {.kv_cache = type});
+    once.append(whole);
+    Session parts(model, {.kv_cache = type});
+    for (const PromptPart& part : whole) {
+      parts.append({part});
+    }
+    EXPECT_EQ(logits_of(once), logits_of(parts));
+    EXPECT_EQ(type == KvCacheType::kBf16, once.kv_bytes() == half.kv_bytes());
+    for (std::size_t i = 0; i < half.logits().size(); ++i) {
+      EXPECT_NEAR(once.logits()[i], half.logits()[i], 0.5F);
+    }
+  }
+}
+
 TEST(Session, SetContextReusesTheCommonBeginning) {
   const auto model = tiny_model();
   const Image image = striped_picture(40, 30, 1);

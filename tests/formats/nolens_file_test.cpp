@@ -1,6 +1,8 @@
 #include "formats/nolens_file.h"
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,7 +21,8 @@ using ::testing::HasSubstr;
 class Placed {
  public:
   explicit Placed(const std::string& bytes) : buffer_(static_cast<std::int64_t>(bytes.size())) {
-    std::memcpy(buffer_.data(), bytes.data(), bytes.size());
+    const auto source = std::as_bytes(std::span(bytes));
+    std::copy(source.begin(), source.end(), buffer_.data());
   }
   [[nodiscard]] std::shared_ptr<const NolensFile> parse() const {
     return NolensFile::parse({buffer_.data(), static_cast<std::size_t>(buffer_.size())},

@@ -42,6 +42,11 @@ struct PanelLanes {
   }
   static Ints add(Ints a, Ints b) noexcept { return _mm256_add_epi32(a, b); }
   static Ints shift_left_7(Ints a) noexcept { return _mm256_slli_epi32(a, 7); }
+  /// -kFactor * a; kFactor is a power of two.
+  template <std::int32_t kFactor>
+  static Ints minus_multiple(Ints a) noexcept {
+    return _mm256_sub_epi32(zero(), _mm256_slli_epi32(a, __builtin_ctz(kFactor)));
+  }
   static Floats zero_floats() noexcept { return _mm256_setzero_ps(); }
   static Floats set1_float(float value) noexcept { return _mm256_set1_ps(value); }
   static Floats to_floats(Ints a) noexcept { return _mm256_cvtepi32_ps(a); }

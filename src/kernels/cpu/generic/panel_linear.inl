@@ -141,14 +141,6 @@ inline void panel_tile(const SplitGroup& x, std::int64_t columns, const Column (
   constexpr bool kSmallCodes = !kT4.codebook && kT4.code_bits < 8;
   constexpr std::int64_t kSteps = kT4.block / kStepColumns;
   constexpr std::uint64_t kStepMask = (1ULL << static_cast<unsigned>(kSteps)) - 1;
-  // A vector register is filled faster from memory than from a general one.
-  constexpr std::int64_t kBlocks = kGroupColumns / kT4.block;
-  std::int32_t starts[kT][kBlocks];
-  for (int t = 0; t < kT; ++t) {
-    for (std::int64_t b = 0; b < kBlocks; ++b) {
-      starts[t][b] = -kZero<Lanes, kFormat> * x.sums[t * kSplitSums + kFirstSum<kFormat> + b];
-    }
-  }
   std::uint64_t high_steps = 0;
   FloatSums total[kT][kC];
 #pragma GCC unroll 8
@@ -163,9 +155,12 @@ inline void panel_tile(const SplitGroup& x, std::int64_t columns, const Column (
     IntSums sums[kT][kC];
 #pragma GCC unroll 8
     for (int t = 0; t < kT; ++t) {
-      const IntSums start = kZero<Lanes, kFormat> == 0
-                             ? Lanes::zero()
-                             : Lanes::set1(starts[t][b]);
+      // -zero * sum of x: vectors shift while the multiplier is busy with products.
+      IntSums start = Lanes::zero();
+      if constexpr (kZero<Lanes, kFormat> != 0) {
+        start = Lanes::template minus_multiple<kZero<Lanes, kFormat>>(
+            Lanes::set1(x.sums[t * kSplitSums + kFirstSum<kFormat> + b]));
+      }
 #pragma GCC unroll 4
       for (int c = 0; c < kC; ++c) {
         sums[t][c] = start;

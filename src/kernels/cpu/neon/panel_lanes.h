@@ -42,6 +42,11 @@ struct PanelLanes {
   }
   static Ints add(Ints a, Ints b) noexcept { return vaddq_s32(a, b); }
   static Ints shift_left_7(Ints a) noexcept { return vshlq_n_s32(a, 7); }
+  /// -kFactor * a; kFactor is a power of two.
+  template <std::int32_t kFactor>
+  static Ints minus_multiple(Ints a) noexcept {
+    return vnegq_s32(vshlq_n_s32(a, __builtin_ctz(kFactor)));
+  }
   static Floats zero_floats() noexcept { return vdupq_n_f32(0.0F); }
   static Floats set1_float(float value) noexcept { return vdupq_n_f32(value); }
   static Floats to_floats(Ints a) noexcept { return vcvtq_f32_s32(a); }

@@ -16,8 +16,8 @@
 namespace nolens {
 namespace {
 
-constexpr std::int64_t kRounds = 400'000;
-constexpr int kRepeats = 30;
+constexpr std::int64_t kRounds = 100'000;
+constexpr double kSecondsForEach = 0.2;
 constexpr std::int64_t kReadBytes = std::int64_t{512} << 20;
 constexpr std::size_t kReadPasses = 9;
 constexpr std::int64_t kReadUnit = 64;  ///< values, see PeakLoops::read
@@ -62,9 +62,11 @@ double ops_rate(ThreadPool& pool, const PeakLoop& loop) {
   }
   std::atomic<float> sink{0.0F};
   double shortest = 1e9;
-  for (int i = 0; i < kRepeats; ++i) {
-    shortest =
-        std::min(shortest, seconds_on_all(pool, [&](std::int64_t) { sink = loop.run(kRounds); }));
+  double spent = 0.0;
+  while (spent < kSecondsForEach) {
+    const double seconds = seconds_on_all(pool, [&](std::int64_t) { sink = loop.run(kRounds); });
+    shortest = std::min(shortest, seconds);
+    spent += seconds;
   }
   return loop.ops * kPeakAccumulators * static_cast<double>(kRounds) * pool.num_threads() /
          shortest;

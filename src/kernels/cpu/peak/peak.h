@@ -21,8 +21,8 @@ struct ReadPeak {
   double best = 0.0;
 };
 
-/// Best of many runs of about a millisecond with all threads of the pool: a quiet moment is among
-/// them on a busy machine too. \pre `isa` is one of runnable_instruction_sets().
+/// Best of many runs of a fraction of a millisecond with all threads of the pool: a quiet moment is
+/// among them on a busy machine too. \pre `isa` is one of runnable_instruction_sets().
 ComputePeak measure_compute(std::string_view isa, ThreadPool& pool);
 
 /// Streams through 512 MiB several times with all threads of the pool; the memory is given back.

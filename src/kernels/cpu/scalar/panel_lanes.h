@@ -43,6 +43,9 @@ struct PanelLanes {
   }
   static Ints add(Ints a, Ints b) noexcept { return a + b; }
   static Ints shift_left_7(Ints a) noexcept { return a * 128; }
+  /// -kFactor * a; kFactor is a power of two.
+  template <std::int32_t kFactor>
+  static Ints minus_multiple(Ints a) noexcept { return -kFactor * a; }
   static Floats zero_floats() noexcept { return 0.0F; }
   static Floats set1_float(float value) noexcept { return value; }
   static Floats to_floats(Ints a) noexcept { return static_cast<float>(a); }
