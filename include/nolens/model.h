@@ -49,7 +49,8 @@ struct TensorGroup {
 class Model {
  public:
   /// Loads a Hugging Face directory, a GGUF file, a directory with one GGUF language model, or a .nolens file.
-  /// Weights stay memory-mapped and are used in place.
+  /// Weights stay memory-mapped and are used in place; quantised ones that are not in panels are packed into
+  /// memory unless the run is exact (docs/formats.md).
   /// \throws Error{kModel} before any weight is used if a file cannot be right.
   static std::shared_ptr<const Model> load(const std::filesystem::path& path,
                                            const LoadOptions& options = {});

@@ -52,12 +52,4 @@ void PackedWeights::pack(DecoderWeights& weights, ThreadPool& pool, const Progre
   }
 }
 
-std::int64_t PackedWeights::bytes() const noexcept {
-  std::int64_t total = 0;
-  for (const AlignedBuffer<std::byte>& panels : panels_) {
-    total += panels.size();
-  }
-  return total;
-}
-
 }  // namespace nolens

@@ -20,8 +20,6 @@ class PackedWeights {
   /// \throws Error{kResource} if memory is short
   void pack(DecoderWeights& weights, ThreadPool& pool, const ProgressSink& progress);
 
-  [[nodiscard]] std::int64_t bytes() const noexcept;
-
  private:
   void pack(WeightMatrix& weight, ThreadPool& pool);
 

@@ -13,7 +13,7 @@ namespace {
 
 inline constexpr int kMaximaLanes = 16;
 // Of the median of the maxima of 16 columns each: 2.7 standard deviations of a normal distribution.
-// Smaller means less rounding error and more high parts; measured in docs/performance.md.
+// Smaller means less rounding error and more high parts; figures in src/kernels/README.md.
 inline constexpr float kBulk = 1.5F;
 inline constexpr float kLargest = 16256.0F;
 
