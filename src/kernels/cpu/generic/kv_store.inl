@@ -94,17 +94,17 @@ inline std::int64_t pad_head(const float* x, std::int64_t head_dim,
 }
 
 /// Elements of a head, ready to be put in their places.
-template <typename T>
 inline std::int64_t convert_head(const float* x, std::int64_t head_dim,
-                                 HeadBuffer<T>& to) noexcept {
+                                 HeadBuffer<float>& to) noexcept {
+  return pad_head(x, head_dim, to);
+}
+
+inline std::int64_t convert_head(const float* x, std::int64_t head_dim,
+                                 HeadBuffer<std::uint16_t>& to) noexcept {
   HeadBuffer<float> padded;
   const std::int64_t s = pad_head(x, head_dim, padded);
-  if constexpr (sizeof(T) == 4) {
-    __builtin_memcpy(to.values, padded.values, static_cast<std::size_t>(4 * s));
-  } else {
-    for (std::int64_t d = 0; d < s; ++d) {
-      to.values[d] = nearest_bf16(padded.values[d]);
-    }
+  for (std::int64_t d = 0; d < s; ++d) {
+    to.values[d] = nearest_bf16(padded.values[d]);
   }
   return s;
 }
