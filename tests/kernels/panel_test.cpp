@@ -39,8 +39,8 @@ class PanelWeights {
   }
   [[nodiscard]] const WeightMatrix& view() const noexcept { return view_; }
   [[nodiscard]] PanelFormat format() const noexcept { return *format_; }
-  /// The same with the values that integer products use: codebooks rounded to bytes, without the rounding
-  /// to the type that the weight had.
+  /// The same with the values that integer products use: codebooks rounded to bytes, without the
+  /// rounding to the type that the weight had.
   [[nodiscard]] WeightMatrix byte_view() {
     WeightMatrix view = view_;
     if (view.scales != nullptr) {
@@ -51,7 +51,8 @@ class PanelWeights {
       for (std::size_t i = 0; i < 16; ++i) {
         byte_scales_.codebook[i] =
             bytes.code_step * static_cast<float>(bytes.code_bytes[i] - kCodebookZero);
-        EXPECT_LE(std::abs(byte_scales_.codebook[i] - scales_.codebook[i]), 0.501F * bytes.code_step);
+        EXPECT_LE(std::abs(byte_scales_.codebook[i] - scales_.codebook[i]),
+                  0.501F * bytes.code_step);
       }
       view.scales = &byte_scales_;
     }
@@ -67,8 +68,8 @@ class PanelWeights {
   WeightMatrix view_;
 };
 
-const DType kPanelDTypes[] = {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kQ5_0,
-                              DType::kQ5_1, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K,
+const DType kPanelDTypes[] = {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1,  DType::kQ5_0,
+                              DType::kQ5_1, DType::kQ4_K, DType::kQ5_K,  DType::kQ6_K,
                               DType::kNf4,  DType::kFp4,  DType::kIQ4_NL};
 
 std::int64_t panel_cols(DType dtype, std::int64_t groups, std::int64_t rest) {
@@ -82,7 +83,7 @@ struct Split {
   std::int64_t groups;
   std::vector<std::int8_t> low, high;
   std::vector<std::uint64_t> high_steps;
-  std::vector<std::int32_t> sums;
+  std::vector<std::int32_t> sums16, sums32, sums64;
   std::vector<float> scales;
 
   Split(const KernelTable& table, const std::vector<float>& x, std::int64_t m, std::int64_t k)
@@ -91,14 +92,17 @@ struct Split {
     low.resize(blocks * 256);
     high.resize(blocks * 256);
     high_steps.resize(blocks);
-    sums.resize(blocks * kSplitSums);
+    sums16.resize(blocks * 16);
+    sums32.resize(blocks * 8);
+    sums64.resize(blocks * 4);
     scales.resize(blocks);
     for (std::int64_t i = 0; i < m; ++i) {
       table.quantize_split(x.data() + i * k, k, i, view());
     }
   }
   SplitRows view() {
-    return {low.data(), high.data(), high_steps.data(), sums.data(), scales.data(), rows};
+    return {low.data(),    high.data(),   high_steps.data(), sums16.data(),
+            sums32.data(), sums64.data(), scales.data(),     rows};
   }
   [[nodiscard]] std::size_t block(std::int64_t m, std::int64_t k) const {
     return static_cast<std::size_t>(k / kGroupColumns * rows + m);
@@ -166,8 +170,7 @@ TEST_P(PanelTable, IntegerActivationsAreNearestAndDescribeThemselves) {
         for (std::int64_t j = 0; j < 32; ++j) {
           sum += split.integer(m, k + j);
         }
-        ASSERT_EQ(split.sums[split.block(m, k) * kSplitSums +
-                             static_cast<std::size_t>(kSplitSumsOf32 + k % 256 / 32)],
+        ASSERT_EQ(split.sums32[split.block(m, k) * 8 + static_cast<std::size_t>(k % 256 / 32)],
                   sum);
       }
     }
@@ -252,7 +255,8 @@ TEST_P(PanelTable, TheSameBitsForAnySplitOfRowsAndThreads) {
     together->linear({x.data(), m, cols}, weights.view(), {}, {at_once.data(), m, rows});
     EXPECT_EQ(by_row, at_once) << dtype_name(dtype);
 
-    std::vector<float> parts[2] = {std::vector<float>(by_row.size()), std::vector<float>(by_row.size())};
+    std::vector<float> parts[2] = {std::vector<float>(by_row.size()),
+                                   std::vector<float>(by_row.size())};
     const LinearPart both[2] = {{weights.view(), {}, {parts[0].data(), m, rows}},
                                 {weights.view(), {}, {parts[1].data(), m, rows}}};
     together->linear_parts({x.data(), m, cols}, both);

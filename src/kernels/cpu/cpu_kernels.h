@@ -77,46 +77,55 @@ struct Int8LinearArgs {
   std::int64_t n1;
 };
 
-/// Rows of activations as integers v with value = scale * v, |v| <= 16319, a scale for each group of 256
-/// columns. v = low + 128 * high, and high is 0 where |v| <= 127: in all but a few columns. Products
-/// therefore cost little more than with 8 bits, while outliers do not coarsen their neighbours.
+/// Rows of activations as integers v with value = scale * v, |v| <= 16319, a scale for each group
+/// of 256 columns. v = low + 128 * high, and high is 0 where |v| <= 127: in all but a few columns.
+/// Products therefore cost little more than with 8 bits, while outliers do not coarsen their
+/// neighbours.
 ///
 /// Groups come one after the other, of a group row after row: element j of group g of row m is at
-/// (g * rows + m) * 256 + j. The last group of a row may be shorter; the rest of its 256 is not read.
+/// (g * rows + m) * 256 + j. The last group of a row may be shorter; the rest of its 256 is not
+/// read.
 struct SplitRows {
   std::int8_t* low;           ///< [G, rows, 256]
   std::int8_t* high;          ///< [G, rows, 256]
   std::uint64_t* high_steps;  ///< [G, rows] bit s: one of columns 4s … 4s + 3 has a high part
-  std::int32_t* sums;         ///< [G, rows, 32] sum of v over 16 times 16, 8 times 32, 4 times 64 columns
+  std::int32_t* sums16;       ///< [G, rows, 16] sums of v over 16 columns each
+  std::int32_t* sums32;       ///< [G, rows, 8] over 32 columns
+  std::int32_t* sums64;       ///< [G, rows, 4] over 64 columns
   float* scales;              ///< [G, rows]
   std::int64_t rows;
 };
-inline constexpr std::int64_t kSplitSums = 32;  ///< of a row and group; 4 are not used
-inline constexpr std::int64_t kSplitSumsOf32 = 16;
-inline constexpr std::int64_t kSplitSumsOf64 = 24;
 
-/// y[i][m, r] = sum_k x[m, k] * w[i][r, k] for the 16 rows r of one or two panels of the same format.
+/// y[i][m, r] = sum_k x[m, k] * w[i][r, k] for the 16 rows r of one or two panels of the same
+/// format. Two panels suit many rows of x, one panel suits few; the results are the same.
+///
+/// Only columns [k0, k1) take part, of which k0 is a multiple of 256 and so is k1 unless it is k.
+/// Where k0 is not 0 the sums are added to y: one stretch after the other gives what a single call
+/// gives.
 struct PanelPairArgs {
   SplitRows x;
   std::int64_t m0;  ///< rows [m0, m1) of x
   std::int64_t m1;
   std::int64_t k;
+  std::int64_t k0;
+  std::int64_t k1;
   const unsigned char* panels[2];  ///< the second may be null
   const BlockScales* scales[2];    ///< of codebook formats
   std::int64_t first_rows[2];      ///< number of the panel's first row in its matrix
-  float* y[2];                     ///< [m1 - m0, 16], 64-byte aligned
+  const unsigned char* next[2];  ///< what the next call reads first, or null; two are fetched ahead
+  float* y[2];                   ///< [m1 - m0, 16], 64-byte aligned
 };
 
-/// Softmax sums of rows so far: maximum of the scores, sum of the weights relative to it, and the sum
-/// of weights times values. S is head_dim rounded up to 16.
+/// Softmax sums of rows so far: maximum of the scores, sum of the weights relative to it, and the
+/// sum of weights times values. S is head_dim rounded up to 16.
 struct SoftmaxState {
   float* out;      ///< [R, S]
   float* maximum;  ///< [R]
   float* sum;      ///< [R]
 };
 
-/// Some query rows of one sequence and some heads that read the same key/value head; R = rows * heads.
-/// A row that sees no key (first_visible > last_visible) becomes zero.
+/// Some query rows of one sequence and some heads that read the same key/value head; R = rows *
+/// heads. A row that sees no key (first_visible > last_visible) becomes zero.
 struct AttentionPart {
   const float* q;  ///< row t, head h: q + t * q_stride + h * head_dim
   std::int64_t q_stride;
@@ -138,11 +147,12 @@ struct AttentionPart {
   float* scratch;  ///< attention_scratch() floats
 };
 
-/// Keys are summed up in segments of so many absolute positions, whose states are then merged in order:
-/// a long context can be shared between threads without a change of the result.
+/// Keys are summed up in segments of so many absolute positions, whose states are then merged in
+/// order: a long context can be shared between threads without a change of the result.
 inline constexpr std::int64_t kAttentionSegment = 1024;
 inline constexpr std::int64_t kAllSegments = -1;
-/// Floats of scratch per query row and head: query, two states and a tile of scores, S each; and numbers.
+/// Floats of scratch per query row and head: query, two states and a tile of scores, S each; and
+/// numbers.
 inline constexpr std::int64_t kAttentionScratchVectors = 3;
 inline constexpr std::int64_t kAttentionScratchPerRow = 64 + 8;
 
@@ -174,9 +184,9 @@ struct KernelTable {
   // ---- Linear, rounded activations; null where the instruction set has no dot product for them.
   /// y[i] = bfloat16 nearest to x[i], ties to even.
   void (*round_bf16)(const float* x, std::int64_t n, std::uint16_t* y) noexcept;
-  /// As linear of BF16 with bfloat16 x; subnormal x, w and sums count as 0. Each output has four lanes and
-  /// each lane rounds after every product, in blocks of 768 values of k:
-  /// |error| <= (min(K, 768)/4 + K/768 + 4) * eps * sum_k |x * w|.
+  /// As linear of BF16 with bfloat16 x; subnormal x, w and sums count as 0. Each output has four
+  /// lanes and each lane rounds after every product, in blocks of 768 values of k: |error| <=
+  /// (min(K, 768)/4 + K/768 + 4) * eps * sum_k |x * w|.
   void (*linear_bf16_rounded)(const LinearArgs<std::uint16_t>& args) noexcept;
   /// One row of `blocks` * 32 values: scale = max |x| / 127, q = x / scale to nearest.
   /// A block with NaN or infinity gets scale NaN; one below 2^-100 becomes zero.
@@ -187,16 +197,20 @@ struct KernelTable {
   void (*linear_q8_0_int8)(const Int8LinearArgs& args) noexcept;
 
   // ---- Weights in panels (core/panel_layout.h)
-  /// As expand: y[i] = value k0 + i of a row, then times scale; of w only data, scales and cols count.
+  /// As expand: y[i] = value k0 + i of a row, then times scale; of w only data, scales and cols
+  /// count.
   Expand expand_panels[kPanelFormatCount];
   /// As linear, float activations.
   Linear linear_panels[kPanelFormatCount];
-  /// Row m of `rows` from k values. The scale of a group is the smaller of max |x| / 127 and 1.5 times the
-  /// median of 16 maxima / 127, the i-th over columns i, i + 16, …; at least max |x| / 16256. v to
-  /// nearest. A group with NaN or infinity gets scale NaN; one below 2^-100 becomes zero.
-  void (*quantize_split)(const float* x, std::int64_t k, std::int64_t m, const SplitRows& rows) noexcept;
-  /// Integer sums of a block are exact. sum over blocks: f = fma(scale, float(sum), f) and, with minimums,
-  /// fma(minimum, float(sum of v), f); over groups: y = fma(scale of x, f, y), in order of k.
+  /// Row m of `rows` from k values. The scale of a group is the smaller of max |x| / 127 and 1.5
+  /// times the median of 16 maxima / 127, the i-th over columns i, i + 16, …; at least max |x| /
+  /// 16256. v to nearest. A group with NaN or infinity gets scale NaN; one below 2^-100 becomes
+  /// zero.
+  void (*quantize_split)(const float* x, std::int64_t k, std::int64_t m,
+                         const SplitRows& rows) noexcept;
+  /// Integer sums of a block are exact. sum over blocks: f = fma(scale, float(sum), f) and, with
+  /// minimums, fma(minimum, float(sum of v), f); over groups: y = fma(scale of x, f, y), in order
+  /// of k.
   using PanelPair = void (*)(const PanelPairArgs& args) noexcept;
   PanelPair panel_pair[kPanelFormatCount];
 

@@ -11,31 +11,50 @@
 
 namespace nolens {
 
+/// Has every thread, at most `pieces` of them, call take(slot) once; slot < num_threads is the
+/// taker's own, for scratch memory. A single one stays on the calling thread.
+template <typename Take>
+void on_threads(ThreadPool& pool, std::int64_t pieces, const Take& take) {
+  const std::int64_t threads = std::min<std::int64_t>(pool.num_threads(), pieces);
+  if (threads <= 1) {
+    take(0);
+    return;
+  }
+  const auto run = [&](std::int64_t slot, std::int64_t) { take(slot); };
+  pool.parallel_for(threads, 1, std::ref(run));  // by reference: std::function would allocate
+}
+
 /// Calls body(begin, end, slot) for [0, count) in pieces of `chunk`, which threads take as they
-/// become free, so that a thread whose core is busy with something else takes fewer. slot <
-/// num_threads is the taker's own, for scratch memory. One chunk, or one thread, stays on the
-/// calling thread.
+/// become free, so that a thread whose core is busy with something else takes fewer.
 template <typename Body>
 void for_each_chunk(ThreadPool& pool, std::int64_t count, std::int64_t chunk, const Body& body) {
   const std::int64_t chunks = ceil_div(count, chunk);
-  const auto run_chunk = [&](std::int64_t index, std::int64_t slot) {
-    body(index * chunk, std::min(count, (index + 1) * chunk), slot);
-  };
-  const std::int64_t threads = std::min<std::int64_t>(pool.num_threads(), chunks);
-  if (threads <= 1) {
-    for (std::int64_t i = 0; i < chunks; ++i) {
-      run_chunk(i, 0);
-    }
-    return;
-  }
   std::atomic<std::int64_t> next{0};
-  const auto take_chunks = [&](std::int64_t slot, std::int64_t) {
+  on_threads(pool, chunks, [&](std::int64_t slot) {
     for (std::int64_t i = next.fetch_add(1); i < chunks; i = next.fetch_add(1)) {
-      run_chunk(i, slot);
+      body(i * chunk, std::min(count, (i + 1) * chunk), slot);
     }
-  };
-  pool.parallel_for(threads, 1,
-                    std::ref(take_chunks));  // by reference: std::function would allocate
+  });
+}
+
+/// The same in pieces that shrink from `most` to `least`, as OpenMP's guided schedule: streams from
+/// memory that are long, and threads that are done at about the same time.
+template <typename Body>
+void for_each_share(ThreadPool& pool, std::int64_t count, std::int64_t least, std::int64_t most,
+                    const Body& body) {
+  const std::int64_t threads = pool.num_threads();
+  std::atomic<std::int64_t> next{0};
+  on_threads(pool, ceil_div(count, least), [&](std::int64_t slot) {
+    std::int64_t begin = next.load();
+    while (begin < count) {
+      const std::int64_t share = std::clamp((count - begin) / (2 * threads), least, most);
+      const std::int64_t end = std::min(count, begin + share);
+      if (next.compare_exchange_weak(begin, end)) {
+        body(begin, end, slot);
+        begin = next.load();
+      }
+    }
+  });
 }
 
 }  // namespace nolens

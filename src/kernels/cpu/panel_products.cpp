@@ -1,4 +1,11 @@
-// Which thread multiplies which panels, and where the results go.
+// Which thread multiplies which panels, in which order, and where the results go.
+//
+// Many rows of x: a strip is a few pairs of panels, so that rows of y are written in long pieces.
+// All its pairs pass one stretch of columns before the next: which blocks of x have high parts is a
+// pattern of branches that the processor learns, if it is short enough, and then need not guess.
+//
+// Few rows: the weights are a stream from memory, and a strip is a long piece of it. Gate and up
+// then follow each other, for two streams at a time would be fetched less well.
 #include "kernels/cpu/panel_products.h"
 
 #include <algorithm>
@@ -13,20 +20,24 @@
 namespace nolens {
 namespace {
 
-// Rows of x whose outputs of a pair of panels, 128 bytes each, stay in the level 2 cache beside what
-// passes by.
+// Rows of x up to which panels go one by one: with 16 rows a streamed panel takes as long as half
+// of an expanded pair.
+constexpr std::int64_t kStreamRows = 16;
+// Then the shortest piece of a stream, 5 to 10 microseconds of a thread's share of the bandwidth,
+// and the longest, whose sums take no more room than those of a strip.
+constexpr std::int64_t kLeastBytes = 128 * 1024;
+constexpr std::int64_t kMostPanels = 256;
+// Of many rows: strips a thread.
+constexpr std::int64_t kStripsPerThread = 8;
+// Of many rows. Their sums, 1 KiB a row, stay in the level 2 cache beside what passes by.
+constexpr std::int64_t kStripPanels = 16;
 constexpr std::int64_t kRowBlock = 512;
-constexpr std::int64_t kPairFloats = 2 * kPanelRows * kRowBlock;
-// Rows of x up to which a product is a stream from memory: threads take long pieces of it.
-constexpr std::int64_t kStreamRows = 8;
-constexpr std::int64_t kPiecesPerThread = 8;
+// Groups of rows of x in a stretch: 8 branches each. Measured on Zen 4: 4200 are learned, 16800 are
+// not.
+constexpr std::int64_t kStretchGroups = 2100;
 
 std::int64_t panels_of(const WeightMatrix& w) {
   return ceil_div(w.rows, kPanelRows);
-}
-
-const unsigned char* panel(const WeightMatrix& w, std::int64_t index) {
-  return reinterpret_cast<const unsigned char*>(w.data) + index * panel_bytes(w.panel_format(), w.cols);
 }
 
 /// One row of what a panel gave, to its columns of y.
@@ -45,19 +56,45 @@ void store_row(const float* from, std::int64_t column, std::span<const float> bi
 
 }  // namespace
 
-/// Two panels of one matrix, or the same panel of two.
-struct PanelProducts::Pair {
-  const WeightMatrix* w[2];
-  std::int64_t panel[2];  // negative: none
+struct PanelProducts::RowBlock {
+  std::int64_t begin;
+  std::int64_t end;
+
+  [[nodiscard]] std::int64_t count() const { return end - begin; }
 };
 
+/// Panels [begin, begin + count) of one matrix, or the same ones of two. The sums of panel p of
+/// matrix i go to sums + (i * count + p - begin) * 16 * rows.
+struct PanelProducts::Strip {
+  const WeightMatrix* w[2];  // the second may be null
+  std::int64_t begin;
+  std::int64_t count;
+  float* sums;
+
+  [[nodiscard]] float* sums_of(std::int64_t matrix, std::int64_t panel, RowBlock rows) const {
+    return sums + (matrix * count + panel) * kPanelRows * rows.count();
+  }
+};
+
+/// Row after row, because rows of y are far apart.
+void PanelProducts::store(const Strip& strip, RowBlock rows, std::span<const float> bias,
+                          Matrix y) {
+  for (std::int64_t m = rows.begin; m < rows.end; ++m) {
+    for (std::int64_t i = 0; i < strip.count; ++i) {
+      store_row(strip.sums_of(0, i, rows) + (m - rows.begin) * kPanelRows,
+                (strip.begin + i) * kPanelRows, bias, y, m);
+    }
+  }
+}
+
 void PanelProducts::set_x(ConstMatrix x) {
-  const std::int64_t groups = ceil_div(x.cols, kGroupColumns);
-  const std::int64_t blocks = groups * x.rows;
+  const std::int64_t blocks = ceil_div(x.cols, kGroupColumns) * x.rows;
   x_ = {grown(low_, blocks * kGroupColumns),
         grown(high_, blocks * kGroupColumns),
         grown(high_steps_, blocks),
-        grown(sums_, blocks * kSplitSums),
+        grown(sums16_, blocks * 16),
+        grown(sums32_, blocks * 8),
+        grown(sums64_, blocks * 4),
         grown(x_scales_, blocks),
         x.rows};
   cols_ = x.cols;
@@ -69,84 +106,133 @@ void PanelProducts::set_x(ConstMatrix x) {
                  });
 }
 
-void PanelProducts::run_pair(const Pair& pair, std::int64_t m0, std::int64_t m1, float* const (&y)[2]) {
+template <typename Body>
+void PanelProducts::for_each_strip(std::int64_t panels, std::int64_t matrices, std::int64_t size,
+                                   const Body& body) {
+  const bool few = x_.rows <= kStreamRows;
+  const std::int64_t most =
+      few ? kMostPanels / matrices
+          : std::clamp(panels / (pool_.num_threads() * kStripsPerThread) / 2 * 2, std::int64_t{2},
+                       kStripPanels / matrices);
+  const std::int64_t room = matrices * most * kPanelRows * row_block();
+  float* sums = grown(scratch_, room * pool_.num_threads());
+  const auto run = [&](std::int64_t begin, std::int64_t end, std::int64_t slot) {
+    body(begin, end, sums + slot * room);
+  };
+  if (few) {
+    const std::int64_t least = std::clamp(kLeastBytes / size / matrices, std::int64_t{1}, most);
+    for_each_share(pool_, panels, least, most, run);
+  } else {
+    for_each_chunk(pool_, panels, most, run);
+  }
+}
+
+std::int64_t PanelProducts::row_block() const {
+  return ceil_div(ceil_div(x_.rows, ceil_div(x_.rows, kRowBlock)), std::int64_t{4}) * 4;
+}
+
+void PanelProducts::multiply(const Strip& strip, RowBlock rows) const {
+  const StoredRows stored[2] = {StoredRows(*strip.w[0]),
+                                StoredRows(strip.w[1] == nullptr ? *strip.w[0] : *strip.w[1])};
   PanelPairArgs args{};
   args.x = x_;
-  args.m0 = m0;
-  args.m1 = m1;
+  args.m0 = rows.begin;
+  args.m1 = rows.end;
   args.k = cols_;
-  const StoredRows stored[2] = {StoredRows(*pair.w[0]), StoredRows(*pair.w[1])};
-  for (int i = 0; i < 2; ++i) {
-    args.y[i] = y[i];
-    if (pair.panel[i] >= 0) {
-      args.panels[i] = panel(*pair.w[i], pair.panel[i]);
-      args.scales[i] = stored[i].rows().scales;
-      args.first_rows[i] = pair.panel[i] * kPanelRows;
+  const auto bytes = [&](std::int64_t matrix, std::int64_t panel) {
+    const WeightMatrix& w = *strip.w[matrix];
+    return reinterpret_cast<const unsigned char*>(w.data) +
+           (strip.begin + panel) * panel_bytes(w.panel_format(), w.cols);
+  };
+  const auto set = [&](int slot, std::int64_t matrix, std::int64_t panel) {
+    args.panels[slot] = bytes(matrix, panel);
+    args.scales[slot] = stored[matrix].rows().scales;
+    args.first_rows[slot] = (strip.begin + panel) * kPanelRows;
+    args.y[slot] = strip.sums_of(matrix, panel, rows);
+  };
+  const PanelFormat format = strip.w[0]->panel_format();
+  const auto run = table_.panel_pair[static_cast<std::size_t>(format)];
+  const std::int64_t matrices = strip.w[1] == nullptr ? 1 : 2;
+  if (x_.rows <= kStreamRows) {
+    args.k1 = cols_;
+    for (std::int64_t i = 0; i < matrices * strip.count; ++i) {
+      set(0, i / strip.count, i % strip.count);
+      run(args);
+    }
+    return;
+  }
+  const std::int64_t step = matrices == 2 ? 1 : 2;
+  const std::int64_t stretch =
+      std::max<std::int64_t>(1, kStretchGroups / rows.count()) * kGroupColumns;
+  for (args.k0 = 0; args.k0 < cols_; args.k0 = args.k1) {
+    args.k1 = std::min(cols_, args.k0 + stretch);
+    for (std::int64_t p = 0; p < strip.count; p += step) {
+      const bool alone = matrices == 1 && p + 1 == strip.count;
+      set(0, 0, p);
+      args.panels[1] = nullptr;
+      if (!alone) {
+        set(1, matrices - 1, p + 2 - matrices);
+      }
+      const bool last = p + step >= strip.count;
+      const std::int64_t next = last ? 0 : p + step;
+      const std::int64_t offset = panel_bytes(format, last ? args.k1 : args.k0);
+      const bool more = !last || args.k1 < cols_;
+      args.next[0] = more ? bytes(0, next) + offset : nullptr;
+      args.next[1] = more ? bytes(matrices - 1, next + 2 - matrices) + offset : nullptr;
+      run(args);
     }
   }
-  table_.panel_pair[static_cast<std::size_t>(pair.w[0]->panel_format())](args);
 }
 
 void PanelProducts::linear(std::span<const LinearPart> parts) {
-  first_pairs_.assign(1, 0);
+  NOLENS_CHECK(!parts.empty());
+  first_panels_.assign(1, 0);
   for (const LinearPart& part : parts) {
     NOLENS_CHECK(part.w.layout == WeightLayout::kPanels && part.w.cols == cols_);
     NOLENS_CHECK(part.y.rows == x_.rows && part.y.cols == part.w.rows);
-    first_pairs_.push_back(first_pairs_.back() + ceil_div(panels_of(part.w), std::int64_t{2}));
+    first_panels_.push_back(first_panels_.back() + panels_of(part.w));
   }
-  const std::int64_t pairs = first_pairs_.back();
-  const std::int64_t chunk =
-      x_.rows > kStreamRows ? 1 : ceil_div(pairs, pool_.num_threads() * kPiecesPerThread);
-  float* scratch = grown(scratch_, kPairFloats * pool_.num_threads());
-  for_each_chunk(pool_, pairs, chunk, [&](std::int64_t begin, std::int64_t end, std::int64_t slot) {
-    float* const y[2] = {scratch + slot * kPairFloats, scratch + slot * kPairFloats + kPairFloats / 2};
-    std::size_t p = 0;
-    for (std::int64_t i = begin; i < end; ++i) {
-      while (i >= first_pairs_[p + 1]) {
-        ++p;
-      }
-      const LinearPart& part = parts[p];
-      const std::int64_t first = 2 * (i - first_pairs_[p]);
-      const std::int64_t second = first + 1 < panels_of(part.w) ? first + 1 : -1;
-      for (std::int64_t m = 0; m < x_.rows; m += kRowBlock) {
-        const std::int64_t m_end = std::min(x_.rows, m + kRowBlock);
-        run_pair({{&part.w, &part.w}, {first, second}}, m, m_end, y);
-        for (std::int64_t row = m; row < m_end; ++row) {
-          const std::int64_t offset = (row - m) * kPanelRows;
-          store_row(y[0] + offset, first * kPanelRows, part.bias, part.y, row);
-          if (second >= 0) {
-            store_row(y[1] + offset, second * kPanelRows, part.bias, part.y, row);
-          }
-        }
+  const auto multiply_part = [&](const LinearPart& part, std::int64_t begin, std::int64_t end,
+                                 float* sums) {
+    const Strip strip{{&part.w, nullptr}, begin, end - begin, sums};
+    for (std::int64_t m = 0; m < x_.rows; m += row_block()) {
+      const RowBlock rows{m, std::min(x_.rows, m + row_block())};
+      multiply(strip, rows);
+      store(strip, rows, part.bias, part.y);
+    }
+  };
+  const auto run = [&](std::int64_t begin, std::int64_t end, float* sums) {
+    for (std::size_t p = 0; p < parts.size(); ++p) {
+      const std::int64_t first = first_panels_[p];
+      const std::int64_t from = std::max(begin, first);
+      const std::int64_t to = std::min(end, first_panels_[p + 1]);
+      if (from < to) {
+        multiply_part(parts[p], from - first, to - first, sums);
       }
     }
-  });
+  };
+  for_each_strip(first_panels_.back(), 1, panel_bytes(parts[0].w.panel_format(), cols_), run);
 }
 
-void PanelProducts::gated_linear(const WeightMatrix& gate, const WeightMatrix& up, Activation activation,
-                                 Matrix y) {
+void PanelProducts::gated_linear(const WeightMatrix& gate, const WeightMatrix& up,
+                                 Activation activation, Matrix y) {
   NOLENS_CHECK(gate.layout == WeightLayout::kPanels && up.layout == WeightLayout::kPanels);
-  NOLENS_CHECK(gate.panel_format() == up.panel_format() && gate.rows == up.rows && gate.cols == cols_ &&
-               up.cols == cols_ && y.rows == x_.rows && y.cols == gate.rows);
+  NOLENS_CHECK(gate.panel_format() == up.panel_format() && gate.rows == up.rows &&
+               gate.cols == cols_ && up.cols == cols_ && y.rows == x_.rows && y.cols == gate.rows);
   const auto activate = activation == Activation::kSilu ? table_.silu_gate : table_.gelu_gate;
-  const std::int64_t panels = panels_of(gate);
-  const std::int64_t chunk =
-      x_.rows > kStreamRows ? 1 : ceil_div(panels, pool_.num_threads() * kPiecesPerThread);
-  float* scratch = grown(scratch_, kPairFloats * pool_.num_threads());
-  for_each_chunk(pool_, panels, chunk, [&](std::int64_t begin, std::int64_t end, std::int64_t slot) {
-    float* const out[2] = {scratch + slot * kPairFloats,
-                           scratch + slot * kPairFloats + kPairFloats / 2};
-    for (std::int64_t p = begin; p < end; ++p) {
-      for (std::int64_t m = 0; m < x_.rows; m += kRowBlock) {
-        const std::int64_t m_end = std::min(x_.rows, m + kRowBlock);
-        run_pair({{&gate, &up}, {p, p}}, m, m_end, out);
-        activate(out[0], out[1], (m_end - m) * kPanelRows, out[0]);
-        for (std::int64_t row = m; row < m_end; ++row) {
-          store_row(out[0] + (row - m) * kPanelRows, p * kPanelRows, {}, y, row);
-        }
+  const auto run = [&](std::int64_t begin, std::int64_t end, float* memory) {
+    const Strip strip{{&gate, &up}, begin, end - begin, memory};
+    for (std::int64_t m = 0; m < x_.rows; m += row_block()) {
+      const RowBlock rows{m, std::min(x_.rows, m + row_block())};
+      multiply(strip, rows);
+      for (std::int64_t i = 0; i < strip.count; ++i) {
+        float* sums = strip.sums_of(0, i, rows);
+        activate(sums, strip.sums_of(1, i, rows), rows.count() * kPanelRows, sums);
       }
+      store(strip, rows, {}, y);
     }
-  });
+  };
+  for_each_strip(panels_of(gate), 2, panel_bytes(gate.panel_format(), cols_), run);
 }
 
 }  // namespace nolens

@@ -1,4 +1,4 @@
-// Products with weights in panels: activations become integers once, threads take pairs of panels.
+// Products with weights in panels: activations become integers once, threads take strips of panels.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,22 @@ class PanelProducts {
   /// part.y = x * part.w^T + part.bias for each; the weights are in panels.
   void linear(std::span<const LinearPart> parts);
   /// y = activation(x * gate^T) * (x * up^T); both in panels of the same format and shape.
-  void gated_linear(const WeightMatrix& gate, const WeightMatrix& up, Activation activation, Matrix y);
+  void gated_linear(const WeightMatrix& gate, const WeightMatrix& up, Activation activation,
+                    Matrix y);
 
  private:
-  struct Pair;
-  void run_pair(const Pair& pair, std::int64_t m0, std::int64_t m1, float* const (&y)[2]);
+  struct Strip;
+  struct RowBlock;
+  /// Calls body(begin, end, sums) for strips of panels [begin, end) of `panels` in each of
+  /// `matrices`; sums has room for those of a block of rows. A panel has `size` bytes.
+  template <typename Body>
+  void for_each_strip(std::int64_t panels, std::int64_t matrices, std::int64_t size,
+                      const Body& body);
+  /// Rows of x that pass a strip at once.
+  [[nodiscard]] std::int64_t row_block() const;
+  void multiply(const Strip& strip, RowBlock rows) const;
+  /// The first matrix's sums to y, with a bias if there is one.
+  static void store(const Strip& strip, RowBlock rows, std::span<const float> bias, Matrix y);
 
   const KernelTable& table_;
   ThreadPool& pool_;
@@ -35,10 +46,12 @@ class PanelProducts {
   AlignedBuffer<std::int8_t> low_;
   AlignedBuffer<std::int8_t> high_;
   AlignedBuffer<std::uint64_t> high_steps_;
-  AlignedBuffer<std::int32_t> sums_;
+  AlignedBuffer<std::int32_t> sums16_;
+  AlignedBuffer<std::int32_t> sums32_;
+  AlignedBuffer<std::int32_t> sums64_;
   AlignedBuffer<float> x_scales_;
   AlignedBuffer<float> scratch_;
-  std::vector<std::int64_t> first_pairs_;
+  std::vector<std::int64_t> first_panels_;
 };
 
 }  // namespace nolens

@@ -4,11 +4,51 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "core/matrix.h"
 #include "kernels/cpu/cpu_kernels.h"
 
 namespace nolens {
+
+/// Entries of a codebook as bytes: step * (codes[i] - kCodebookZero).
+struct ByteCodebook {
+  float step = 1.0F;
+  std::array<unsigned char, 16> codes{};
+};
+
+/// With the step of least squared error among those that make the largest entry 95 to 127. Of NF4
+/// it is 1/112, with 38 % less squared error than 1/127; of FP4 1/120, of which all entries but the
+/// smallest are multiples.
+inline ByteCodebook byte_codebook(const std::array<float, 16>& codebook) noexcept {
+  float largest = 0.0F;
+  for (const float entry : codebook) {
+    largest = std::max(largest, std::abs(entry));
+  }
+  ByteCodebook best;
+  best.codes.fill(static_cast<unsigned char>(kCodebookZero));
+  if (!(largest > 0.0F) || !std::isfinite(largest)) {
+    return best;
+  }
+  constexpr int kSteps = 32 * 16;
+  float least = std::numeric_limits<float>::infinity();
+  for (int i = 0; i < kSteps; ++i) {
+    const float step = largest / (127.0F - static_cast<float>(i) / 16.0F);
+    float error = 0.0F;
+    for (const float entry : codebook) {
+      const float rest = entry - step * std::nearbyint(entry / step);
+      error += rest * rest;
+    }
+    if (error < least) {
+      least = error;
+      best.step = step;
+    }
+  }
+  for (std::size_t i = 0; i < codebook.size(); ++i) {
+    best.codes[i] = static_cast<unsigned char>(std::lrint(codebook[i] / best.step) + kCodebookZero);
+  }
+  return best;
+}
 
 /// Owns what rows() points to; the weight and its scales must outlive it.
 class StoredRows {
@@ -38,17 +78,16 @@ class StoredRows {
   [[nodiscard]] const WeightRows& rows() const noexcept { return rows_; }
 
  private:
-  /// The largest entry becomes 127.
   void set_code_bytes(const std::array<float, 16>& codebook) noexcept {
-    float largest = 0.0F;
-    for (const float entry : codebook) {
-      largest = std::max(largest, std::abs(entry));
+    // The weights of a model share a codebook, and products ask for it often.
+    thread_local std::array<float, 16> last{};
+    thread_local ByteCodebook bytes;
+    if (codebook != last) {
+      bytes = byte_codebook(codebook);
+      last = codebook;
     }
-    scales_.code_step = largest > 0.0F ? largest / 127.0F : 1.0F;
-    for (std::size_t i = 0; i < codebook.size(); ++i) {
-      scales_.code_bytes[i] =
-          static_cast<unsigned char>(std::lrint(codebook[i] / scales_.code_step) + kCodebookZero);
-    }
+    scales_.code_step = bytes.step;
+    std::copy(bytes.codes.begin(), bytes.codes.end(), scales_.code_bytes);
   }
 
   WeightRows rows_;

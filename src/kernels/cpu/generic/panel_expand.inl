@@ -7,8 +7,8 @@
 namespace nolens {
 namespace {
 
-/// 256 columns of 16 rows. Codes are unsigned with `zero` standing for 0, or, where Lanes::kSignedBytes,
-/// 8-bit ones are signed.
+/// 256 columns of 16 rows. Codes are unsigned with `zero` standing for 0, or, where
+/// Lanes::kSignedBytes, 8-bit ones are signed.
 struct ExpandedGroup {
   alignas(64) unsigned char codes[64][64];  ///< [step][4 * row + column of the step]
   alignas(64) float scales[16][16];         ///< [block][row]
@@ -22,9 +22,6 @@ struct PanelSource {
   std::int64_t first_row;
   std::int64_t k;
 };
-
-// How far ahead panels are fetched: the next group but one.
-inline constexpr std::int64_t kPrefetchBytes = 4096;
 
 template <class Bytes>
 inline Bytes load_bytes(const unsigned char* p) noexcept {
@@ -58,39 +55,43 @@ inline Bytes high_bits(const unsigned char* high, int s) noexcept {
   }
 }
 
-/// Columns of a group that begins at k0, and the parts of its bytes; the last group may be shorter.
-template <PanelFormat kFormat>
+/// Columns of a group, and the parts of its bytes.
 struct GroupShape {
   std::int64_t columns;
   GroupOffsets at;
-
-  GroupShape(std::int64_t k, std::int64_t k0) noexcept
-      : columns(k - k0 < kGroupColumns ? k - k0 : kGroupColumns) {
-    constexpr GroupOffsets kWhole = group_offsets(kTraits<kFormat>, kGroupColumns);
-    constexpr std::int64_t kUnit = kTraits<kFormat>.block > 32 ? 64 : 32;
-    constexpr GroupOffsets kOfUnit = group_offsets(kTraits<kFormat>, kUnit);
-    constexpr std::int64_t kHalves =
-        has_super_scale(kTraits<kFormat>.scale) ? (kTraits<kFormat>.minimum ? 2 : 1) : 0;
-    if (columns == kGroupColumns) {
-      at = kWhole;
-    } else {
-      const std::int64_t units = columns / kUnit;
-      at = {kOfUnit.high * units, kOfUnit.scales * units, kOfUnit.minimums * units,
-            kOfUnit.super * units, 0};
-      at.bytes = (at.super + kHalves * kPanelRows * 2 + kCodeVectorBytes - 1) / kCodeVectorBytes *
-                 kCodeVectorBytes;
-    }
-  }
 };
+
+/// A constant to the compiler, which matters: products with it have no loops of unknown length.
+template <PanelFormat kFormat>
+inline constexpr GroupShape kWholeGroup = {kGroupColumns,
+                                           group_offsets(kTraits<kFormat>, kGroupColumns)};
+
+/// The group of rows of k values that begins at column k0; the last may be shorter.
+template <PanelFormat kFormat>
+inline GroupShape group_shape(std::int64_t k, std::int64_t k0) noexcept {
+  if (k - k0 >= kGroupColumns) {
+    return kWholeGroup<kFormat>;
+  }
+  constexpr std::int64_t kUnit = kTraits<kFormat>.block > 32 ? 64 : 32;
+  constexpr GroupOffsets kOfUnit = group_offsets(kTraits<kFormat>, kUnit);
+  constexpr std::int64_t kHalves =
+      has_super_scale(kTraits<kFormat>.scale) ? (kTraits<kFormat>.minimum ? 2 : 1) : 0;
+  const std::int64_t units = (k - k0) / kUnit;
+  GroupShape shape{k - k0,
+                   {kOfUnit.high * units, kOfUnit.scales * units, kOfUnit.minimums * units,
+                    kOfUnit.super * units, 0}};
+  shape.at.bytes = (shape.at.super + kHalves * kPanelRows * 2 + kCodeVectorBytes - 1) /
+                   kCodeVectorBytes * kCodeVectorBytes;
+  return shape;
+}
 
 /// Bytes of a panel of rows of k values.
 template <PanelFormat kFormat>
 inline std::int64_t bytes_of_panel(std::int64_t k) noexcept {
   constexpr std::int64_t kWhole = group_offsets(kTraits<kFormat>, kGroupColumns).bytes;
   const std::int64_t whole = k / kGroupColumns;
-  return whole * kWhole + (k % kGroupColumns == 0
-                               ? 0
-                               : GroupShape<kFormat>(k, whole * kGroupColumns).at.bytes);
+  return whole * kWhole +
+         (k % kGroupColumns == 0 ? 0 : group_shape<kFormat>(k, whole * kGroupColumns).at.bytes);
 }
 
 /// The codebook as bytes in a vector; not used for other formats.
@@ -108,9 +109,9 @@ inline typename Lanes::Bytes code_table(const PanelSource& source) noexcept {
 }
 
 template <class Lanes, PanelFormat kFormat>
-inline void expand_codes(const unsigned char* group, const GroupShape<kFormat>& shape,
-                         [[maybe_unused]] const typename Lanes::Bytes& table,
-                         ExpandedGroup& out) noexcept {
+[[gnu::always_inline]] inline void expand_codes(const unsigned char* group, const GroupShape& shape,
+                                                [[maybe_unused]] const typename Lanes::Bytes& table,
+                                                ExpandedGroup& out) noexcept {
   using Bytes = typename Lanes::Bytes;
   constexpr PanelTraits kT = kTraits<kFormat>;
   constexpr int kPart = static_cast<int>(sizeof(Bytes));
@@ -118,7 +119,8 @@ inline void expand_codes(const unsigned char* group, const GroupShape<kFormat>& 
   for (std::int64_t part = 0; part < kCodeVectorBytes; part += kPart) {
     if constexpr (kT.code_bits == 8) {
       for (std::int64_t s = 0; s < shape.columns / 4; ++s) {
-        store_bytes(out.codes[s] + part, load_bytes<Bytes>(group + s * kCodeVectorBytes + part) ^ kFlip);
+        store_bytes(out.codes[s] + part,
+                    load_bytes<Bytes>(group + s * kCodeVectorBytes + part) ^ kFlip);
       }
     } else {
       for (std::int64_t block = 0; block < shape.columns / 32; ++block) {
@@ -143,8 +145,8 @@ inline void expand_codes(const unsigned char* group, const GroupShape<kFormat>& 
 }
 
 /// The outer scales of the 16 rows' block number `block`; returns for how many blocks they last.
-inline std::int64_t outer_scales(const PanelSource& source, std::int64_t block, std::int64_t blocks_per_row,
-                                 float (&outer)[16]) noexcept {
+inline std::int64_t outer_scales(const PanelSource& source, std::int64_t block,
+                                 std::int64_t blocks_per_row, float (&outer)[16]) noexcept {
   const BlockScales& s = *source.scales;
   std::int64_t lasting = s.nested_block_size;
   const std::int64_t last = source.scales->rows - 1;
@@ -158,9 +160,11 @@ inline std::int64_t outer_scales(const PanelSource& source, std::int64_t block, 
   return lasting;
 }
 
-/// 8-bit scales: codebook entry times outer scale plus offset, rounded after each, as bitsandbytes does.
-inline void expand_nested_scales(const PanelSource& source, const unsigned char* codes, std::int64_t k0,
-                                 std::int64_t blocks, float (*scales)[16]) noexcept {
+/// 8-bit scales: codebook entry times outer scale plus offset, rounded after each, as bitsandbytes
+/// does.
+inline void expand_nested_scales(const PanelSource& source, const unsigned char* codes,
+                                 std::int64_t k0, std::int64_t blocks,
+                                 float (*scales)[16]) noexcept {
   const BlockScales& s = *source.scales;
   const std::int64_t blocks_per_row = source.k / 64;
   float outer[16];
@@ -179,44 +183,66 @@ inline void expand_nested_scales(const PanelSource& source, const unsigned char*
   }
 }
 
-/// Scales and minimums of a group whose first column is k0. Scales of codebook formats are multiplied by
-/// `step`, which is the byte codebook's if not given.
+/// The scales of a vector of rows from `row` on in a block. Of codebook formats they are multiplied
+/// by `step`; nested ones are in `nested`, see expand_nested_scales.
 template <PanelFormat kFormat>
-inline void expand_scales(const PanelSource& source, const unsigned char* group, std::int64_t k0,
-                          const GroupShape<kFormat>& shape, ExpandedGroup& out,
-                          float step = 0.0F) noexcept {
-  constexpr PanelTraits kT = kTraits<kFormat>;
-  const GroupOffsets& at = shape.at;
-  const std::int64_t blocks = shape.columns / kT.block;
-  if constexpr (kT.scale == ScaleForm::kFloat || kT.scale == ScaleForm::kNested) {
-    step = step == 0.0F ? source.scales->code_step : step;
+[[gnu::always_inline]] inline Vec block_scales(
+    const unsigned char* group, const GroupOffsets& at, std::int64_t block, std::int64_t row,
+    [[maybe_unused]] float step, [[maybe_unused]] const float (*nested)[16]) noexcept {
+  constexpr ScaleForm kForm = kTraits<kFormat>.scale;
+  const std::int64_t i = block * kPanelRows + row;
+  if constexpr (kForm == ScaleForm::kHalf) {
+    return load_f16(group + at.scales + 2 * i);
+  } else if constexpr (kForm == ScaleForm::kFloat) {
+    return mul(load_f32(group + at.scales + 4 * i), set1(step));
+  } else if constexpr (kForm == ScaleForm::kNested) {
+    return mul(load(&nested[block][row]), set1(step));
+  } else {
+    return mul(load_f16(group + at.super + 2 * row), load_i8(group + at.scales + i));
   }
+}
+
+/// What to add to scale * code in a block, of a vector of rows from `row` on.
+template <PanelFormat kFormat>
+[[gnu::always_inline]] inline Vec block_minimums(const unsigned char* group, const GroupOffsets& at,
+                                                 std::int64_t block, std::int64_t row) noexcept {
+  const std::int64_t i = block * kPanelRows + row;
+  if constexpr (kTraits<kFormat>.scale == ScaleForm::kHalf) {
+    return load_f16(group + at.minimums + 2 * i);
+  } else {
+    const Vec minimum =
+        mul(load_f16(group + at.super + 2 * (kPanelRows + row)), load_i8(group + at.minimums + i));
+    return sub(zero(), minimum);
+  }
+}
+
+/// Scales and minimums of a group whose first column is k0; `step` is that of block_scales.
+template <PanelFormat kFormat>
+[[gnu::always_inline]] inline void expand_scales(const PanelSource& source,
+                                                 const unsigned char* group, std::int64_t k0,
+                                                 const GroupShape& shape, float step,
+                                                 ExpandedGroup& out) noexcept {
+  constexpr PanelTraits kT = kTraits<kFormat>;
+  const std::int64_t blocks = shape.columns / kT.block;
   if constexpr (kT.scale == ScaleForm::kNested) {
-    expand_nested_scales(source, group + at.scales, k0, blocks, out.scales);
+    expand_nested_scales(source, group + shape.at.scales, k0, blocks, out.scales);
   }
   for (std::int64_t b = 0; b < blocks; ++b) {
     for (std::int64_t r = 0; r < kPanelRows; r += Vec::kLanes) {
-      const std::int64_t i = b * kPanelRows + r;
-      if constexpr (kT.scale == ScaleForm::kHalf) {
-        store(&out.scales[b][r], load_f16(group + at.scales + 2 * i));
-        if constexpr (kT.minimum) {
-          store(&out.minimums[b][r], load_f16(group + at.minimums + 2 * i));
-        }
-      } else if constexpr (kT.scale == ScaleForm::kFloat) {
-        store(&out.scales[b][r], mul(load_f32(group + at.scales + 4 * i), set1(step)));
-      } else if constexpr (kT.scale == ScaleForm::kNested) {
-        store(&out.scales[b][r], mul(load(&out.scales[b][r]), set1(step)));
-      } else {
-        store(&out.scales[b][r],
-              mul(load_f16(group + at.super + 2 * r), load_i8(group + at.scales + i)));
-        if constexpr (kT.minimum) {
-          const Vec minimum = mul(load_f16(group + at.super + 2 * (kPanelRows + r)),
-                                  load_i8(group + at.minimums + i));
-          store(&out.minimums[b][r], sub(zero(), minimum));
-        }
+      store(&out.scales[b][r], block_scales<kFormat>(group, shape.at, b, r, step, out.scales));
+      if constexpr (kT.minimum) {
+        store(&out.minimums[b][r], block_minimums<kFormat>(group, shape.at, b, r));
       }
     }
   }
+}
+
+/// What scales of a codebook format are multiplied by because its entries became bytes.
+template <PanelFormat kFormat>
+inline float code_step(const PanelSource& source) noexcept {
+  constexpr ScaleForm kForm = kTraits<kFormat>.scale;
+  return kForm == ScaleForm::kFloat || kForm == ScaleForm::kNested ? source.scales->code_step
+                                                                   : 1.0F;
 }
 
 }  // namespace

@@ -24,8 +24,8 @@ struct PanelRowFormat {
     ExpandedGroup scales;
     for (std::int64_t k = k0; k < k0 + count; k += kGroupColumns) {
       const unsigned char* group = source.data + k / kGroupColumns * kGroupBytes;
-      const GroupShape<kFormat> shape(w.cols, k);
-      expand_scales<kFormat>(source, group, k, shape, scales, 1.0F);
+      const GroupShape shape = group_shape<kFormat>(w.cols, k);
+      expand_scales<kFormat>(source, group, k, shape, 1.0F, scales);
       const std::int64_t columns = smaller(shape.columns, k0 + count - k);
       for (std::int64_t step = 0; step < columns / kStepColumns; ++step) {
         for (std::int64_t i = 0; i < kStepColumns; ++i) {

@@ -1,9 +1,9 @@
-// Activations as integers with low and high parts (SplitRows), in plain loops that the compiler turns
-// into vectors.
+// Activations as integers with low and high parts (SplitRows), in plain loops that the compiler
+// turns into vectors.
 //
-// One scale for 256 columns would be coarse if the largest value set it: the normalised activations of
-// these models have a few columns 10 to 100 times as large as the rest. So the bulk sets the scale, and
-// what does not fit 8 bits gets a second byte.
+// One scale for 256 columns would be coarse if the largest value set it: the normalised activations
+// of these models have a few columns 10 to 100 times as large as the rest. So the bulk sets the
+// scale, and what does not fit 8 bits gets a second byte.
 #pragma once
 
 #include "kernels/cpu/generic/quantize_int8.inl"
@@ -19,7 +19,8 @@ inline constexpr float kLargest = 16256.0F;
 
 /// The ninth smallest of 16 values that are not NaN.
 inline float median_of_16(const float (&values)[kMaximaLanes]) noexcept {
-  std::int32_t ranks[kMaximaLanes] = {};  // equal values in their order, so that no rank is there twice
+  std::int32_t ranks[kMaximaLanes] =
+      {};  // equal values in their order, so that no rank is there twice
   for (int j = 0; j < kMaximaLanes; ++j) {
     for (int i = 0; i < kMaximaLanes; ++i) {
       const std::int32_t less = values[j] < values[i] ? 1 : 0;
@@ -36,7 +37,8 @@ inline float median_of_16(const float (&values)[kMaximaLanes]) noexcept {
 }
 
 /// Magnitudes as bits order as the values do, NaN above infinity.
-inline void lane_maxima(const float* x, std::int64_t count, std::uint32_t (&maxima)[kMaximaLanes]) noexcept {
+inline void lane_maxima(const float* x, std::int64_t count,
+                        std::uint32_t (&maxima)[kMaximaLanes]) noexcept {
   for (std::int64_t j = 0; j < count; j += kMaximaLanes) {
     for (int lane = 0; lane < kMaximaLanes; ++lane) {
       const std::uint32_t bits = bits_of(x[j + lane]) & 0x7FFF'FFFFU;
@@ -46,15 +48,18 @@ inline void lane_maxima(const float* x, std::int64_t count, std::uint32_t (&maxi
 }
 
 /// Sums of 16, 32 and 64 columns; of a short group, those of the columns it has.
-inline void add_up(const std::int32_t (&sums16)[kMaximaLanes], std::int32_t* sums) noexcept {
+inline void add_up(const std::int32_t (&sums16)[kMaximaLanes], std::int64_t row,
+                   const SplitRows& rows) noexcept {
+  std::int32_t* of32 = rows.sums32 + row * 8;
+  std::int32_t* of64 = rows.sums64 + row * 4;
   for (int i = 0; i < 16; ++i) {
-    sums[i] = sums16[i];
+    rows.sums16[row * 16 + i] = sums16[i];
   }
   for (int i = 0; i < 8; ++i) {
-    sums[kSplitSumsOf32 + i] = sums16[2 * i] + sums16[2 * i + 1];
+    of32[i] = sums16[2 * i] + sums16[2 * i + 1];
   }
   for (int i = 0; i < 4; ++i) {
-    sums[kSplitSumsOf64 + i] = sums[kSplitSumsOf32 + 2 * i] + sums[kSplitSumsOf32 + 2 * i + 1];
+    of64[i] = of32[2 * i] + of32[2 * i + 1];
   }
 }
 
@@ -80,7 +85,7 @@ inline void quantize_split_group(const float* x, std::int64_t count, std::int64_
     }
     rows.scales[row] = peak_bits >= 0x7F80'0000U ? __builtin_nanf("") : 0.0F;
     rows.high_steps[row] = 0;
-    add_up(sums16, rows.sums + row * kSplitSums);
+    add_up(sums16, row, rows);
     return;
   }
   float peak = 0.0F;
@@ -116,10 +121,11 @@ inline void quantize_split_group(const float* x, std::int64_t count, std::int64_
   }
   rows.scales[row] = scale;
   rows.high_steps[row] = steps;
-  add_up(sums16, rows.sums + row * kSplitSums);
+  add_up(sums16, row, rows);
 }
 
-void quantize_split(const float* x, std::int64_t k, std::int64_t m, const SplitRows& rows) noexcept {
+void quantize_split(const float* x, std::int64_t k, std::int64_t m,
+                    const SplitRows& rows) noexcept {
   for (std::int64_t g = 0; g * kGroupColumns < k; ++g) {
     const std::int64_t rest = k - g * kGroupColumns;
     quantize_split_group(x + g * kGroupColumns, rest < kGroupColumns ? rest : kGroupColumns,
