@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "commands.h"
+#include "info_memory.h"
 #include "json_output.h"
 #include "loading.h"
 #include "options.h"
@@ -18,31 +19,12 @@ struct InfoOptions {
   std::string path;
   std::int64_t ctx = 0;
   std::string kv_cache = "auto";
+  std::int64_t image_tokens = 0;
+  std::int64_t image_pixels = 12'000'000;  // a common camera
   bool json = false;
 };
 
 constexpr std::int64_t kDefaultContext = 8192;
-
-std::string shown_bytes(std::int64_t bytes) {
-  static constexpr std::array<const char*, 4> kUnits = {"B", "KiB", "MiB", "GiB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1024.0 && unit + 1 < kUnits.size()) {
-    value /= 1024.0;
-    ++unit;
-  }
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.2f %s", value, kUnits[unit]);
-  return text.data();
-}
-
-std::string shown_count(std::int64_t count) {
-  std::string text = std::to_string(count);
-  for (std::size_t i = text.size(); i > 3; i -= 3) {
-    text.insert(i - 3, ",");
-  }
-  return text;
-}
 
 const char* dtype_name(SourceDtype dtype) noexcept {
   switch (dtype) {
@@ -73,7 +55,7 @@ double bits_per_weight(const TensorGroup& group) {
              : 0.0;
 }
 
-OutputJson info_json(const Model& model, std::int64_t ctx, std::int64_t kv_bytes) {
+OutputJson info_json(const Model& model, const InfoMemory& memory) {
   const ModelConfig& config = model.config();
   const TextConfig& text = config.text;
   OutputJson json;
@@ -110,17 +92,10 @@ OutputJson info_json(const Model& model, std::int64_t ctx, std::int64_t kv_bytes
     json["image"] = {{"patch_pixels", config.vision->model_patch_size()},
                      {"max_soft_tokens", config.image_processor.max_soft_tokens}};
   }
-  json["memory"] = {{"weights_bytes", model.weights_bytes()},
-                    {"ctx", ctx},
-                    {"kv_bytes", kv_bytes},
-                    {"total_bytes", model.weights_bytes() + kv_bytes}};
+  json["memory"] = memory_json(model, memory);
   json["kernels"] = model.kernels_name();
   json["threads"] = model.num_threads();
   return json;
-}
-
-std::string row(const std::string& name, const std::string& value) {
-  return name + std::string(name.size() < 16 ? 16 - name.size() : 1, ' ') + value + "\n";
 }
 
 /// Head sizes as found, such as "256 (sliding), 512 (full)".
@@ -156,49 +131,48 @@ std::string tensor_types_text(const Model& model) {
 std::string tensor_groups_text(const Model& model) {
   std::string text;
   for (const TensorGroup& group : model.tensor_groups()) {
-    text += row("  " + group.name, group.format + (group.layout == "panels" ? " in panels, " : ", ") +
-                                       with_decimals(bits_per_weight(group), 2) +
-                                       " bits a weight, " + shown_bytes(group.bytes));
+    text += info_row("  " + group.name, group.format +
+                                            (group.layout == "panels" ? " in panels, " : ", ") +
+                                            with_decimals(bits_per_weight(group), 2) +
+                                            " bits a weight, " + shown_bytes(group.bytes));
   }
   return text;
 }
 
-std::string info_text(const Model& model, std::int64_t ctx, std::int64_t kv_bytes) {
+std::string info_text(const Model& model, const InfoMemory& memory) {
   const ModelConfig& config = model.config();
   const TextConfig& text = config.text;
   std::string names;
   for (const std::string& name : modalities(config)) {
     names += (names.empty() ? "" : ", ") + name;
   }
-  std::string result = row("model", config.name);
-  result += row("architecture", config.model_type);
-  result += row("modalities", names);
-  result += row("licence", config.licence.empty() ? "not stated" : config.licence);
-  result += row("parameters", shown_count(model.num_parameters()) + ", stored as " +
-                                  dtype_name(config.source_dtype));
-  result += row("layers", std::to_string(text.num_hidden_layers) + " (" +
-                              std::to_string(full_layers(text)) + " full attention, window " +
-                              std::to_string(text.sliding_window) + " in the others)");
-  result += row("width", std::to_string(text.hidden_size) + ", feed-forward " +
-                             std::to_string(text.intermediate_size));
-  result += row("attention", attention_text(text));
-  result += row("vocabulary", shown_count(text.vocab_size));
-  result += row("context", "up to " + shown_count(text.max_position_embeddings) + " tokens");
+  std::string result = info_row("model", config.name);
+  result += info_row("architecture", config.model_type);
+  result += info_row("modalities", names);
+  result += info_row("licence", config.licence.empty() ? "not stated" : config.licence);
+  result += info_row("parameters", shown_count(model.num_parameters()) + ", stored as " +
+                                       dtype_name(config.source_dtype));
+  result += info_row("layers", std::to_string(text.num_hidden_layers) + " (" +
+                                   std::to_string(full_layers(text)) + " full attention, window " +
+                                   std::to_string(text.sliding_window) + " in the others)");
+  result += info_row("width", std::to_string(text.hidden_size) + ", feed-forward " +
+                                  std::to_string(text.intermediate_size));
+  result += info_row("attention", attention_text(text));
+  result += info_row("vocabulary", shown_count(text.vocab_size));
+  result += info_row("context", "up to " + shown_count(text.max_position_embeddings) + " tokens");
   if (config.vision) {
     const std::int64_t patch = config.vision->model_patch_size();
-    result +=
-        row("pictures", "patches of " + std::to_string(patch) + "x" + std::to_string(patch) +
-                            " pixels, up to " +
-                            std::to_string(config.image_processor.max_soft_tokens) + " tokens");
+    result += info_row("pictures", "patches of " + std::to_string(patch) + "x" +
+                                       std::to_string(patch) + " pixels, up to " +
+                                       std::to_string(config.image_processor.max_soft_tokens) +
+                                       " tokens");
   }
-  result += row("format", model.format());
-  result += row("tensors", tensor_types_text(model));
+  result += info_row("format", model.format());
+  result += info_row("tensors", tensor_types_text(model));
   result += tensor_groups_text(model);
-  result += row("weights", shown_bytes(model.weights_bytes()));
-  result += row("keys, values", shown_bytes(kv_bytes) + " at a context of " + shown_count(ctx));
-  result += row("memory", shown_bytes(model.weights_bytes() + kv_bytes) + " together");
-  result += row("kernels", std::string(model.kernels_name()) + ", " +
-                               std::to_string(model.num_threads()) + " threads");
+  result += memory_text(model, memory);
+  result += info_row("kernels", std::string(model.kernels_name()) + ", " +
+                                    std::to_string(model.num_threads()) + " threads");
   return result;
 }
 
@@ -209,11 +183,17 @@ int run_info(const InfoOptions& options) {
   }
   const LoadedModel loaded = load_model(model_options);
   const std::int64_t most = loaded.model->config().text.max_position_embeddings;
-  const std::int64_t ctx = options.ctx > 0 ? options.ctx : std::min(most, kDefaultContext);
-  const std::int64_t kv_bytes = kv_cache_bytes(loaded.model->config(), ctx, options.model.exact,
-                                               kv_cache_type(options.kv_cache));
-  print(options.json ? json_line(info_json(*loaded.model, ctx, kv_bytes))
-                     : info_text(*loaded.model, ctx, kv_bytes));
+  InfoMemory memory;
+  memory.only_this_context = options.ctx > 0;
+  memory.use.context_length = options.ctx > 0 ? options.ctx : std::min(most, kDefaultContext);
+  memory.use.kv_cache = options.model.exact && options.kv_cache == "auto"
+                            ? KvCacheType::kF32
+                            : kv_cache_type(options.kv_cache);
+  memory.use.image_tokens = options.image_tokens;
+  memory.use.picture_pixels = options.image_pixels;
+  memory.program = program_bytes(*loaded.model);
+  print(options.json ? json_line(info_json(*loaded.model, memory))
+                     : info_text(*loaded.model, memory));
   return 0;
 }
 
@@ -223,13 +203,22 @@ void add_info(CLI::App& app, Action& action) {
   auto options = std::make_shared<InfoOptions>();
   CLI::App* command =
       app.add_subcommand("info", "Show architecture, sizes, memory, modalities and licence");
-  command->add_option("path", options->path, "The model; the same as --model")
-      ->type_name("MODEL");
+  command->add_option("path", options->path, "The model; the same as --model")->type_name("MODEL");
   add_model_options(*command, options->model);
   command->add_option("--ctx", options->ctx, "Context length for the memory figures; 0 = default")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 24U).description(""))
       ->type_name("N");
   add_kv_cache_option(*command, options->kv_cache);
+  command
+      ->add_option("--image-tokens", options->image_tokens,
+                   "Soft-token budget of the picture in the memory figures; 0 = the model's")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 16U).description(""))
+      ->type_name("N");
+  command
+      ->add_option("--image-pixels", options->image_pixels,
+                   "Pixels of that picture before scaling (12000000); 0 = without pictures")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 32U).description(""))
+      ->type_name("N");
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &action] { action = [options] { return run_info(*options); }; });
 }

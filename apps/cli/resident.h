@@ -1,4 +1,4 @@
-// Largest resident size of this process since a moment of choice.
+// Resident memory of this process: now, and at most since a moment of choice.
 #pragma once
 
 #include <cstdint>
@@ -11,5 +11,9 @@ void reset_peak_resident();
 
 /// 0 where the system does not tell.
 std::int64_t peak_resident_bytes();
+
+/// Of everything but mapped files of weights: code, libraries, what was allocated. 0 where the
+/// system does not tell.
+std::int64_t resident_bytes_beside_weights();
 
 }  // namespace nolens::cli

@@ -1,10 +1,25 @@
-// Weight by weight, so that at most one is there twice.
+// Piece by piece, so that hardly anything is there twice.
 #include "engine/pack_weights.h"
+
+#include <algorithm>
+#include <numeric>
 
 #include "platform/release_pages.h"
 #include "quantize/pack_panels.h"
 
 namespace nolens {
+namespace {
+
+/// What is packed before the file's copy of it is given back.
+constexpr std::int64_t kPieceBytes = std::int64_t{16} << 20;
+
+/// Rows before `end` are not read again: their memory can serve others.
+void release_rows(const WeightMatrix& weight, std::int64_t end) {
+  const std::int64_t bytes = std::min(end, weight.rows) * weight.bytes_per_row();
+  release_pages({weight.data, static_cast<std::size_t>(bytes)});
+}
+
+}  // namespace
 
 void PackedWeights::pack(WeightMatrix& weight, ThreadPool& pool) {
   if (weight.empty() || weight.layout == WeightLayout::kPanels) {
@@ -15,14 +30,19 @@ void PackedWeights::pack(WeightMatrix& weight, ThreadPool& pool) {
     return;
   }
   const std::int64_t bytes = panel_bytes(*format, weight.cols);
-  AlignedBuffer<std::byte> panels(panel_count(weight.rows) * bytes, Unset{});
-  pool.parallel_for(panel_count(weight.rows), 1, [&](std::int64_t begin, std::int64_t end) {
-    pack_panels(weight, begin, end,
-                panels.span().subspan(static_cast<std::size_t>(begin * bytes),
-                                      static_cast<std::size_t>((end - begin) * bytes)));
-  });
-  // From here on the file's copy is not read again: its memory can serve others.
-  release_pages({weight.data, static_cast<std::size_t>(weight.bytes())});
+  const std::int64_t count = panel_count(weight.rows);
+  const std::int64_t piece = std::max<std::int64_t>(1, kPieceBytes / bytes);
+  AlignedBuffer<std::byte> panels(count * bytes, Unset{});
+  for (std::int64_t first = 0; first < count; first += piece) {
+    const std::int64_t last = std::min(count, first + piece);
+    pool.parallel_for(last - first, 1, [&](std::int64_t begin, std::int64_t end) {
+      pack_panels(weight, first + begin, first + end,
+                  panels.span().subspan(static_cast<std::size_t>((first + begin) * bytes),
+                                        static_cast<std::size_t>((end - begin) * bytes)));
+    });
+    release_rows(weight, last * kPanelRows);
+  }
+  replaced_bytes_ += weight.bytes();
   if (weight.scales != nullptr) {
     scales_.push_back(panel_scales(*weight.scales, *format));
     weight.scales = &scales_.back();
@@ -30,6 +50,11 @@ void PackedWeights::pack(WeightMatrix& weight, ThreadPool& pool) {
   weight.data = panels.data();
   weight.layout = WeightLayout::kPanels;
   panels_.push_back(std::move(panels));
+}
+
+std::int64_t PackedWeights::bytes() const noexcept {
+  return std::accumulate(panels_.begin(), panels_.end(), std::int64_t{0},
+                         [](std::int64_t sum, const auto& panels) { return sum + panels.size(); });
 }
 
 void PackedWeights::pack(DecoderWeights& weights, ThreadPool& pool, const ProgressSink& progress) {

@@ -1,0 +1,161 @@
+// memory_budget() against what a model and a session allocate.
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <malloc.h>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "nolens/cost.h"
+#include "nolens/error.h"
+#include "nolens/session.h"
+#include "nolens/synthesize.h"
+
+#include "formats/temporary_folder.h"
+
+namespace nolens {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kTolerance = 0.02;
+constexpr std::int64_t kContext = 1024;
+
+/// Bytes in use of all that was allocated; 0 where the allocator does not tell, as under a
+/// sanitizer.
+std::int64_t allocated() {
+  const struct mallinfo2 info = ::mallinfo2();
+  return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
+}
+
+class MemoryBudgetTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (allocated() == 0) {
+      GTEST_SKIP() << "this allocator does not count";
+    }
+    write_model();
+  }
+
+  /// The tiny shape, but wide enough that buffers decide and not bookkeeping. Sees and has both
+  /// kinds of layers.
+  void write_model() {
+    std::ifstream file(fs::path(NOLENS_SOURCE_DIR) / "tests" / "cli" / "tiny_preset.json");
+    std::ostringstream text;
+    text << file.rdbuf();
+    std::string json = text.str();
+    const std::array<std::pair<std::string, std::string>, 4> changes = {
+        {{"\"hidden_size\": 64", "\"hidden_size\": 512"},
+         {"\"intermediate_size\": 96", "\"intermediate_size\": 2048"},
+         {"\"head_dim\": 16", "\"head_dim\": 128"},
+         {"\"global_head_dim\": 32", "\"global_head_dim\": 256"}}};
+    for (const auto& [from, to] : changes) {
+      const std::size_t at = json.find(from);
+      ASSERT_NE(at, std::string::npos) << from;
+      json.replace(at, from.size(), to);
+    }
+    std::ofstream(folder_.path() / "preset.json") << json;
+    SynthesizeOptions options;
+    options.preset = (folder_.path() / "preset.json").string();
+    options.out = folder_.path() / "model";
+    options.format = "gguf";
+    options.type = "q4_0";
+    synthesize_model(options);
+  }
+
+  std::shared_ptr<const Model> load(bool exact = false) {
+    return Model::load(folder_.path() / "model", {.num_threads = 2, .exact = exact});
+  }
+
+  /// Reads kContext tokens, in appends of `step`.
+  static Session full_session(const std::shared_ptr<const Model>& model, KvCacheType kv,
+                              std::int64_t step) {
+    SessionOptions options;
+    options.context_length = kContext;
+    options.kv_cache = kv;
+    Session session(model, options);
+    const std::vector<TokenId> ids(static_cast<std::size_t>(step), 300);
+    for (std::int64_t position = 0; position < kContext; position += step) {
+      session.append_ids(ids);
+    }
+    return session;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(MemoryBudgetTest, PackedWeightsAreCounted) {
+  const std::int64_t before = allocated();
+  const auto exact = load(true);
+  const std::int64_t beside = allocated() - before;  // tokenizer and the like
+  const auto packed = load();
+  const std::int64_t taken = allocated() - before - 2 * beside;
+  const MemoryBudget budget = memory_budget(*packed, {.context_length = kContext});
+  const MemoryBudget exact_budget =
+      memory_budget(*exact, {.context_length = kContext, .kv_cache = KvCacheType::kF32});
+  const std::int64_t counted = budget.weights_packed - exact_budget.weights_packed;
+  ASSERT_GT(counted, 10'000'000);
+  EXPECT_NEAR(static_cast<double>(counted) / static_cast<double>(taken), 1.0, kTolerance);
+  // What was packed is not read from the file any more.
+  EXPECT_NEAR(static_cast<double>(exact_budget.weights_mapped - budget.weights_mapped) /
+                  static_cast<double>(counted),
+              1.0, kTolerance);
+}
+
+TEST_F(MemoryBudgetTest, ASessionTakesWhatTheBudgetSays) {
+  for (const KvCacheType kv : {KvCacheType::kF16, KvCacheType::kInt8, KvCacheType::kF32}) {
+    const auto model = load();
+    const std::int64_t before = allocated();
+    const Session session = full_session(model, kv, kContext);
+    const auto taken = static_cast<double>(allocated() - before);
+    const MemoryBudget budget = memory_budget(*model, {.context_length = kContext, .kv_cache = kv});
+    EXPECT_EQ(budget.full_layers + budget.sliding_layers, session.kv_bytes());
+    // What a layer held before it grew is gone by now.
+    const auto counted = static_cast<double>(budget.total() - budget.weights() - budget.growth);
+    EXPECT_NEAR(counted / taken, 1.0, kTolerance)
+        << counted << " counted, " << taken << " allocated";
+  }
+}
+
+TEST_F(MemoryBudgetTest, StepsOfAnySizeLeadToTheSameCache) {
+  const auto model = load();
+  const MemoryBudget budget = memory_budget(
+      *model, {.context_length = kContext, .kv_cache = KvCacheType::kInt8, .prefill_chunk = 64});
+  EXPECT_EQ(budget.full_layers + budget.sliding_layers,
+            full_session(model, KvCacheType::kInt8, 64).kv_bytes());
+}
+
+TEST_F(MemoryBudgetTest, APictureAddsItsPixelsAndPatches) {
+  const auto model = load();
+  const MemoryUse text{.context_length = kContext};
+  MemoryUse picture = text;
+  picture.picture_pixels = 1'000'000;
+  EXPECT_EQ(memory_budget(*model, text).picture, 0);
+  // 280 patches of 12 x 12 pixels, as floats twice; and 3 bytes a pixel of the picture itself.
+  EXPECT_GT(memory_budget(*model, picture).picture, 3'000'000 + 280 * 432 * 8);
+  picture.picture_pixels = 2'000'000;
+  const std::int64_t more = memory_budget(*model, picture).picture;
+  picture.picture_pixels = 1'000'000;
+  EXPECT_EQ(more - memory_budget(*model, picture).picture, 3'000'000);
+  // A picture of more tokens than a step has rows makes the step longer.
+  picture.image_tokens = 1120;
+  picture.context_length = 4096;
+  MemoryUse long_text = text;
+  long_text.context_length = 4096;
+  EXPECT_GT(memory_budget(*model, picture).activations,
+            2 * memory_budget(*model, long_text).activations * 95 / 100);
+}
+
+TEST_F(MemoryBudgetTest, AnExactModelHasFloatsOnly) {
+  const auto model = load(true);
+  EXPECT_THROW(memory_budget(*model, {.context_length = 64, .kv_cache = KvCacheType::kInt8}),
+               Error);
+}
+
+}  // namespace
+}  // namespace nolens
