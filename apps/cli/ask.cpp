@@ -83,7 +83,7 @@ void show_pictures(const std::vector<Message>& messages) {
   }
 }
 
-void explain(const AskOptions& options, const Answer& answer, std::uint64_t seed) {
+void explain(const AskOptions& options, const Answer& answer, const GenerateOptions& generate) {
   const bool is_cut = answer.result.finish_reason == FinishReason::kLength;
   if (is_cut && (options.model.verbose || stderr_is_terminal())) {
     print_error("note: the answer was cut after " + std::to_string(answer.result.tokens.size()) +
@@ -91,7 +91,8 @@ void explain(const AskOptions& options, const Answer& answer, std::uint64_t seed
   }
   if (options.model.verbose) {
     print_error(describe_media(answer.prompt));
-    print_error("seed: " + std::to_string(seed) + "\n");
+    print_error("seed: " + std::to_string(generate.sampler.seed) + "\n");
+    print_error(describe_drafts(generate.draft, answer.result.draft));
   }
 }
 
@@ -102,7 +103,7 @@ int run_ask(const AskOptions& options) {
     show_pictures(messages);
   }
   const LoadedModel loaded = load_model(options.model);
-  const GenerateOptions generate = options.sampling.generate(loaded.model->config().generation);
+  const GenerateOptions generate = options.sampling.generate(loaded.model);
   chat.family = options.chat.family(*loaded.model);
   const Prompt prompt = render_chat(messages, chat);
   Session session(loaded.model, options.context.session());
@@ -117,9 +118,9 @@ int run_ask(const AskOptions& options) {
   check_signal();
   if (options.json) {
     print(json_line(
-        answer_json(answer, *loaded.model, session, loaded.milliseconds, generate.sampler.seed)));
+        answer_json(answer, *loaded.model, session, loaded.milliseconds, generate)));
   }
-  explain(options, answer, generate.sampler.seed);
+  explain(options, answer, generate);
   return 0;
 }
 

@@ -94,7 +94,7 @@ class Conversation {
         chat_options_(options.chat.chat()),
         loaded_(load_model(options.model)),
         session_(loaded_.model, options.context.session()),
-        generate_(options.sampling.generate(loaded_.model->config().generation)) {
+        generate_(options.sampling.generate(loaded_.model)) {
     chat_options_.family = options.chat.family(*loaded_.model);
     reset();
     if (options.model.verbose) {
@@ -145,6 +145,9 @@ class Conversation {
         session_, render_chat(messages_, chat_options_), chat_options_.family, generate_,
         shows_reasoning ? Stream::kAnswerAndReasoning : Stream::kAnswer);
     finish_printing(answer);
+    if (options_.model.verbose) {
+      print_error(describe_drafts(generate_.draft, answer.result.draft));
+    }
     Message reply = text_message(Role::kAssistant, answer.output.text);
     reply.reasoning = answer.output.reasoning;
     reply.tool_calls = answer.output.tool_calls;

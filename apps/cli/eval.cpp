@@ -90,7 +90,7 @@ std::string score_text(const EasyVqaScore& score, double seconds) {
 }
 
 std::int64_t window_of(const EvalOptions& options) {
-  return options.context.ctx != 0 ? options.context.ctx : kDefaultPerplexityWindow;
+  return options.context.ctx != 0 ? options.context.ctx : kDefaultWindow;
 }
 
 std::string text_of(const EvalOptions& options) {
@@ -114,8 +114,8 @@ int run_divergence(const EvalOptions& options) {
   Divergence result;
   {
     Progress progress("comparing");
-    result = measure_divergence(loaded.model, reference.model, text, window_of(options),
-                                kv_cache_type(options.context.kv_cache), progress.sink());
+    result = measure_divergence({loaded.model, kv_cache_type(options.context.kv_cache)},
+                                {reference.model}, text, window_of(options), progress.sink());
   }
   const double seconds = milliseconds_since(start) / 1000.0;
   if (options.json) {
@@ -149,8 +149,8 @@ int run_perplexity(const EvalOptions& options) {
   Perplexity result;
   {
     Progress progress("reading");
-    result = measure_perplexity(loaded.model, text, window,
-                                kv_cache_type(options.context.kv_cache), progress.sink());
+    result = measure_perplexity({loaded.model, kv_cache_type(options.context.kv_cache)}, text,
+                                window, progress.sink());
   }
   const double seconds = milliseconds_since(start) / 1000.0;
   if (options.json) {

@@ -70,7 +70,7 @@ std::string json_line(const OutputJson& value) {
 }
 
 OutputJson answer_json(const Answer& answer, const Model& model, const Session& session,
-                       double load_ms, std::uint64_t seed) {
+                       double load_ms, const GenerateOptions& options) {
   OutputJson json;
   json["text"] = answer.output.text;
   json["reasoning"] = answer.output.reasoning;
@@ -93,7 +93,15 @@ OutputJson answer_json(const Answer& answer, const Model& model, const Session& 
   json["memory"] = {{"peak_rss_bytes", peak_rss_bytes()},
                     {"weights_bytes", model.weights_bytes()},
                     {"kv_bytes", session.kv_bytes()}};
-  json["seed"] = seed;
+  if (options.draft.source != DraftSource::kOff) {
+    const DraftStats& stats = answer.result.draft;
+    json["draft"] = {{"passes", stats.passes},
+                     {"drafted", stats.drafted},
+                     {"accepted", stats.accepted},
+                     {"acceptance", stats.acceptance()},
+                     {"tokens_per_pass", stats.tokens_per_pass()}};
+  }
+  json["seed"] = options.sampler.seed;
   return json;
 }
 

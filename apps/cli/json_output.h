@@ -18,6 +18,6 @@ std::string json_line(const OutputJson& value);
 
 /// The object of `nolens ask --json`.
 OutputJson answer_json(const Answer& answer, const Model& model, const Session& session,
-                       double load_ms, std::uint64_t seed);
+                       double load_ms, const GenerateOptions& options);
 
 }  // namespace nolens::cli

@@ -159,7 +159,8 @@ void add_media_options(CLI::App& command, MediaInputOptions& options) {
       ->type_name("N");
 }
 
-GenerateOptions SamplingOptions::generate(const GenerationConfig& defaults) const {
+GenerateOptions SamplingOptions::generate(const std::shared_ptr<const Model>& model) const {
+  const GenerationConfig& defaults = model->config().generation;
   GenerateOptions options;
   options.max_tokens = max_tokens;
   options.stop = stop;
@@ -175,6 +176,7 @@ GenerateOptions SamplingOptions::generate(const GenerationConfig& defaults) cons
     sampler.logit_bias.push_back(parse_bias(bias));
   }
   sampler.seed = seed ? *seed : random_seed();
+  options.draft = drafting.draft(model);
   return options;
 }
 
@@ -213,6 +215,7 @@ void add_sampling_options(CLI::App& command, SamplingOptions& options) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command.add_option("--seed", options.seed, "Seed of the random numbers; drawn if not given")
       ->type_name("N");
+  add_draft_options(command, options.drafting);
 }
 
 ChatOptions ChatTurnOptions::chat() const {

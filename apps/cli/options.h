@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "nolens/generate.h"
 #include "nolens/model.h"
 #include "nolens/session.h"
+
+#include "drafting.h"
 
 namespace nolens::cli {
 
@@ -58,8 +61,9 @@ struct SamplingOptions {
   std::vector<std::string> stop;
   std::int64_t max_tokens = 1024;
   std::optional<std::uint64_t> seed;
+  DraftingOptions drafting;
   /// The seed is drawn from the system if none was given.
-  [[nodiscard]] GenerateOptions generate(const GenerationConfig& defaults) const;
+  [[nodiscard]] GenerateOptions generate(const std::shared_ptr<const Model>& model) const;
 };
 void add_sampling_options(CLI::App& command, SamplingOptions& options);
 

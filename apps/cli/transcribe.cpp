@@ -109,7 +109,7 @@ OutputJson pieces_json(const std::vector<Piece>& pieces) {
 int run_transcribe(const TranscribeOptions& options) {
   const AudioPart sound = read_audio(options.file, options.media.media());
   const LoadedModel loaded = load_model(options.model);
-  GenerateOptions generate = options.sampling.generate(loaded.model->config().generation);
+  GenerateOptions generate = options.sampling.generate(loaded.model);
   if (!options.sampling.temperature.has_value()) {
     generate.sampler.temperature = 0.0F;  // what was said is not a matter of chance
   }

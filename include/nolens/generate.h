@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,10 +28,45 @@ struct SamplerOptions {
   std::uint64_t seed = 0;           ///< same seed, same options, same logits: same tokens
 };
 
+class Assistant;  // nolens/assistant.h
+
+/// Who guesses the next tokens of an answer, so that one pass over the weights may confirm several.
+/// The answer stays the same, bit for bit and for every seed: docs/performance.md, "Drafts".
+enum class DraftSource : std::uint8_t {
+  kOff,
+  kPromptLookup,  ///< what followed the last tokens when they stood in the prompt or the answer before
+  kAssistant,     ///< a small model made for the large one
+};
+
+inline constexpr std::int64_t kMaxDraftTokens = 32;
+
+struct DraftOptions {
+  DraftSource source = DraftSource::kOff;
+  std::int64_t max_tokens = 7;  ///< longest draft, 1…kMaxDraftTokens; fewer while guesses fail
+  std::shared_ptr<const Assistant> assistant{};  ///< with kAssistant: loaded for the session's model
+};
+
+/// What drafts brought in one answer.
+struct DraftStats {
+  std::int64_t passes = 0;    ///< over the weights, after the prompt's
+  std::int64_t drafted = 0;   ///< tokens guessed
+  std::int64_t accepted = 0;  ///< guesses the model chose itself
+
+  /// Share of the guesses that were right, 0 without guesses.
+  [[nodiscard]] double acceptance() const noexcept {
+    return drafted > 0 ? static_cast<double>(accepted) / static_cast<double>(drafted) : 0.0;
+  }
+  /// Tokens that a pass gave on average; 1 without drafts.
+  [[nodiscard]] double tokens_per_pass() const noexcept {
+    return passes > 0 ? 1.0 + static_cast<double>(accepted) / static_cast<double>(passes) : 1.0;
+  }
+};
+
 struct GenerateOptions {
   std::int64_t max_tokens = 1024;
   std::vector<std::string> stop{};  ///< stop texts; may straddle tokens; not part of the result
   SamplerOptions sampler{};
+  DraftOptions draft{};
   std::int64_t top_logprobs = 0;  ///< alternatives reported with each token, 0…20
   bool logprobs = false;
 };
@@ -57,6 +93,7 @@ struct GenerateResult {
   FinishReason finish_reason = FinishReason::kStop;
   double decode_seconds = 0.0;
   double first_token_seconds = 0.0;
+  DraftStats draft{};
 };
 
 }  // namespace nolens

@@ -4,6 +4,13 @@
 #include <algorithm>
 
 namespace nolens {
+namespace {
+
+/// Every buffer begins on a cache line of so many floats, which takes less than one line each.
+constexpr std::int64_t kLineFloats = 16;
+constexpr std::int64_t kSlackFloats = 8 * kLineFloats;
+
+}  // namespace
 
 Activations::Activations(const TextConfig& config)
     : hidden_size_(config.hidden_size), intermediate_size_(config.intermediate_size) {
@@ -13,25 +20,36 @@ Activations::Activations(const TextConfig& config)
   }
 }
 
+/// Floats that a row takes. Attention is over when the feed-forward block begins, and a block has read
+/// `normed` when it writes `branch`: they share memory.
+std::int64_t Activations::row_floats() const noexcept {
+  return hidden_size_ + std::max(2 * intermediate_size_, 2 * query_width_ + 2 * key_width_);
+}
+
+std::int64_t Activations::bytes_at(const TextConfig& config, std::int64_t rows) {
+  return (rows * Activations(config).row_floats() + kSlackFloats) * 4;
+}
+
 void Activations::resize(std::int64_t rows) {
   if (rows > capacity_) {
-    const std::int64_t per_row =
-        2 * hidden_size_ + 2 * intermediate_size_ + 2 * query_width_ + 2 * key_width_;
-    // 16 floats of slack each keep every buffer on a cache line.
-    buffer_ = AlignedBuffer<float>(rows * per_row + 8 * 16);
+    buffer_ = AlignedBuffer<float>();  // both at once would be twice the memory
+    capacity_ = 0;
+    buffer_ = AlignedBuffer<float>(rows * row_floats() + kSlackFloats);
     capacity_ = rows;
   }
   rows_ = rows;
   float* next = buffer_.data();
   const auto take = [&](std::int64_t width) {
     float* start = next;
-    next += round_up(capacity_ * width, 16);
+    next += round_up(capacity_ * width, kLineFloats);
     return start;
   };
   normed = {take(hidden_size_), rows, hidden_size_};
-  branch = {take(hidden_size_), rows, hidden_size_};
+  branch = normed;
+  float* const shared = next;
   gate = {take(intermediate_size_), rows, intermediate_size_};
   up = {take(intermediate_size_), rows, intermediate_size_};
+  next = shared;
   q_ = take(query_width_);
   attended_ = take(query_width_);
   k_ = take(key_width_);

@@ -10,7 +10,8 @@
 namespace nolens {
 
 /// Every buffer holds T rows. They are views into one allocation that is made for the largest step seen
-/// and reused; a step with fewer rows uses their beginning. No two share memory.
+/// and reused; a step with fewer rows uses their beginning. branch shares memory with
+/// normed, and gate and up with q, k, v and attended; no others do.
 ///
 /// Widths of q, k, v and attended are those of the widest layer; layer_view() narrows them.
 class Activations {
@@ -18,6 +19,9 @@ class Activations {
   explicit Activations(const TextConfig& config);
   /// Makes room for `rows` rows. \throws Error{kResource}
   void resize(std::int64_t rows);
+
+  /// Bytes after resize(rows).
+  static std::int64_t bytes_at(const TextConfig& config, std::int64_t rows);
 
   Matrix normed;    ///< [T, D]: a norm's output
   Matrix branch;    ///< [T, D]: what a block adds to the residual stream
@@ -31,6 +35,8 @@ class Activations {
   [[nodiscard]] std::int64_t bytes() const noexcept { return buffer_.size() * 4; }
 
  private:
+  [[nodiscard]] std::int64_t row_floats() const noexcept;
+
   std::int64_t hidden_size_;
   std::int64_t intermediate_size_;
   std::int64_t query_width_ = 0;

@@ -57,6 +57,11 @@ void Decoder::prepare(std::span<const StepSequence> sequences, std::int64_t rows
       const std::int64_t begin = sequence.cache->end();
       append_visibility(type, sequence.mask_rule, config_.sliding_window, sequence.blocks, begin,
                         begin + sequence.row_count, state.visible);
+      if (sequence.borrows()) {
+        NOLENS_CHECK(sequence.row_count == 1 && begin > 0);
+        state.visible.last.back() = begin - 1;
+        state.visible.first.back() = std::min(state.visible.first.back(), begin - 1);
+      }
     }
   }
 }
@@ -67,43 +72,56 @@ void Decoder::attention_block(std::size_t layer, Matrix x) {
   const LayerWeights& w = weights_.layers[layer];
   TypeState& state = type_state(shape.type);
   const std::int64_t heads = config_.num_attention_heads;
-  const std::int64_t kv_heads = shape.num_key_value_heads;
   const float eps = config_.rms_norm_eps;
   const ConstMatrix cos{state.cos.data(), x.rows, state.pairs};
   const ConstMatrix sin{state.sin.data(), x.rows, state.pairs};
   const Matrix q = activations_.q(heads * shape.head_dim);
-  const Matrix k = activations_.k(kv_heads * shape.head_dim);
-  const Matrix v = activations_.v(kv_heads * shape.head_dim);
   const Matrix attended = activations_.attended(heads * shape.head_dim);
 
   kernels_.rms_norm(x, w.input_layernorm, eps, activations_.normed);
-  const std::array<LinearPart, 3> parts = {
-      {{w.q_proj, kNoBias, q}, {w.k_proj, kNoBias, k}, {w.v_proj, kNoBias, v}}};
-  kernels_.linear_parts(activations_.normed, {parts.data(), shape.attention_k_eq_v ? 2U : 3U});
-  // Where K and V share a projection, V is its raw output: before k_norm and before the rotation.
-  const ConstMatrix raw_v = shape.attention_k_eq_v ? k : v;
-  if (config_.value_norm) {
-    kernels_.rms_norm_heads(raw_v, kv_heads, kNoWeight, eps, v);
-  } else if (shape.attention_k_eq_v) {
-    std::copy_n(k.data, k.rows * k.cols, v.data);
+  if (w.k_proj.empty()) {
+    kernels_.linear(activations_.normed, w.q_proj, kNoBias, q);
+  } else {
+    const Matrix k = activations_.k(shape.num_key_value_heads * shape.head_dim);
+    const Matrix v = activations_.v(shape.num_key_value_heads * shape.head_dim);
+    const std::array<LinearPart, 3> parts = {
+        {{w.q_proj, kNoBias, q}, {w.k_proj, kNoBias, k}, {w.v_proj, kNoBias, v}}};
+    kernels_.linear_parts(activations_.normed, {parts.data(), shape.attention_k_eq_v ? 2U : 3U});
+    store_keys_and_values(layer, cos, sin);
   }
   kernels_.rms_norm_heads(q, heads, w.q_norm, eps, q);
-  kernels_.rms_norm_heads(k, kv_heads, w.k_norm, eps, k);
   kernels_.rope(cos, sin, heads, q);
-  kernels_.rope(cos, sin, kv_heads, k);
-  kernels_.store_kv(k, v, slices_);
   kernels_.attention({.q = q,
                       .sequences = slices_,
                       .first_visible = state.visible.first,
                       .last_visible = state.visible.last,
                       .num_attention_heads = heads,
-                      .num_key_value_heads = kv_heads,
+                      .num_key_value_heads = shape.num_key_value_heads,
                       .head_dim = shape.head_dim,
                       .scale = config_.attention_scale},
                      attended);
   kernels_.linear(attended, w.o_proj, kNoBias, activations_.branch);
   kernels_.rms_norm(activations_.branch, w.post_attention_layernorm, eps, activations_.branch);
   kernels_.add(activations_.branch, x);
+}
+
+/// Norms, rotation and the cache, of the projections in activations_.
+void Decoder::store_keys_and_values(std::size_t layer, ConstMatrix cos, ConstMatrix sin) {
+  const LayerConfig& shape = config_.layers[layer];
+  const std::int64_t heads = shape.num_key_value_heads;
+  const float eps = config_.rms_norm_eps;
+  const Matrix k = activations_.k(heads * shape.head_dim);
+  const Matrix v = activations_.v(heads * shape.head_dim);
+  // Where K and V share a projection, V is its raw output: before k_norm and before the rotation.
+  const ConstMatrix raw_v = shape.attention_k_eq_v ? k : v;
+  if (config_.value_norm) {
+    kernels_.rms_norm_heads(raw_v, heads, kNoWeight, eps, v);
+  } else if (shape.attention_k_eq_v) {
+    std::copy_n(k.data, k.rows * k.cols, v.data);
+  }
+  kernels_.rms_norm_heads(k, heads, weights_.layers[layer].k_norm, eps, k);
+  kernels_.rope(cos, sin, heads, k);
+  kernels_.store_kv(k, v, slices_);
 }
 
 /// x += post_feedforward_layernorm(down(act(gate(h)) * up(h))), h = pre_feedforward_layernorm(x);
@@ -130,7 +148,8 @@ void Decoder::forward(std::span<const StepSequence> sequences, Matrix x,
     slices_.clear();
     std::int64_t first_row = 0;
     for (const StepSequence& sequence : sequences) {
-      slices_.push_back({.kv = sequence.cache->view(layer),
+      const std::size_t source = sequence.borrows() ? sequence.borrowed_layers[layer] : layer;
+      slices_.push_back({.kv = sequence.cache->view(source),
                          .first_row = first_row,
                          .row_count = sequence.row_count,
                          .first_position = sequence.cache->end()});
@@ -143,7 +162,9 @@ void Decoder::forward(std::span<const StepSequence> sequences, Matrix x,
     }
   }
   for (const StepSequence& sequence : sequences) {
-    sequence.cache->advance(sequence.row_count);
+    if (!sequence.borrows()) {
+      sequence.cache->advance(sequence.row_count);
+    }
   }
 }
 

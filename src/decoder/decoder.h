@@ -23,6 +23,11 @@ struct StepSequence {
   std::int64_t row_count = 0;
   std::span<const VisionBlock> blocks;  ///< of the whole sequence; none is cut by the step
   MaskRule mask_rule = MaskRule::kCanonical;
+  /// Of a decoder that reads another one's keys (KeySource::kBorrowed): the layer of `cache` that each of
+  /// its layers reads. The only row stands at end() and sees what is before it; the cache stays as it is.
+  std::span<const std::size_t> borrowed_layers{};
+
+  [[nodiscard]] bool borrows() const noexcept { return !borrowed_layers.empty(); }
 };
 
 /// Sees the residual stream after each layer, x [T, D]; for comparisons with the reference.
@@ -60,6 +65,7 @@ class Decoder {
   };
   void prepare(std::span<const StepSequence> sequences, std::int64_t rows);
   void attention_block(std::size_t layer, Matrix x);
+  void store_keys_and_values(std::size_t layer, ConstMatrix cos, ConstMatrix sin);
   void mlp_block(std::size_t layer, Matrix x);
   TypeState& type_state(LayerType type) noexcept {
     return states_[type == LayerType::kSlidingAttention ? 0 : 1];

@@ -20,7 +20,8 @@ std::vector<float> norm_values(const TensorStore& store, const std::string& name
 
 }  // namespace
 
-DecoderWeights decoder_weights(const ModelConfig& config, const TensorStore& store) {
+DecoderWeights decoder_weights(const ModelConfig& config, const TensorStore& store,
+                               KeySource keys) {
   const std::string root = "model.language_model.";
   const float offset = config.text.norm_weight_offset;
   DecoderWeights weights;
@@ -41,11 +42,13 @@ DecoderWeights decoder_weights(const ModelConfig& config, const TensorStore& sto
     w.pre_feedforward_layernorm = norm("pre_feedforward_layernorm");
     w.post_feedforward_layernorm = norm("post_feedforward_layernorm");
     w.q_norm = norm("self_attn.q_norm");
-    w.k_norm = norm("self_attn.k_norm");
     w.q_proj = proj("self_attn.q_proj");
-    w.k_proj = proj("self_attn.k_proj");
-    if (!config.text.layers[i].attention_k_eq_v) {
-      w.v_proj = proj("self_attn.v_proj");
+    if (keys == KeySource::kOwn) {
+      w.k_norm = norm("self_attn.k_norm");
+      w.k_proj = proj("self_attn.k_proj");
+      if (!config.text.layers[i].attention_k_eq_v) {
+        w.v_proj = proj("self_attn.v_proj");
+      }
     }
     w.o_proj = proj("self_attn.o_proj");
     w.gate_proj = proj("mlp.gate_proj");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/matrix.h"
+#include "formats/tensor_specs.h"
 #include "formats/tensor_store.h"
 #include "nolens/config.h"
 
@@ -18,10 +19,10 @@ struct LayerWeights {
   std::vector<float> pre_feedforward_layernorm;   ///< [D]
   std::vector<float> post_feedforward_layernorm;  ///< [D]
   std::vector<float> q_norm;                      ///< [S]
-  std::vector<float> k_norm;                      ///< [S]
+  std::vector<float> k_norm;                      ///< [S], empty if keys are borrowed
   WeightMatrix q_proj;                            ///< [H*S, D]
-  WeightMatrix k_proj;                            ///< [G*S, D]
-  WeightMatrix v_proj;                            ///< [G*S, D], empty if attention_k_eq_v
+  WeightMatrix k_proj;                            ///< [G*S, D], empty if keys are borrowed
+  WeightMatrix v_proj;                            ///< as k_proj; empty if attention_k_eq_v
   WeightMatrix o_proj;                            ///< [D, H*S]
   WeightMatrix gate_proj;                         ///< [F, D]
   WeightMatrix up_proj;                           ///< [F, D]
@@ -37,6 +38,7 @@ struct DecoderWeights {
 };
 
 /// Views into `store`, which must outlive the result; shapes were checked by check_tensors().
-DecoderWeights decoder_weights(const ModelConfig& config, const TensorStore& store);
+DecoderWeights decoder_weights(const ModelConfig& config, const TensorStore& store,
+                               KeySource keys = KeySource::kOwn);
 
 }  // namespace nolens

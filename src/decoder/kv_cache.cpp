@@ -50,10 +50,8 @@ std::int64_t KvCache::oldest(const Layer& layer) const noexcept {
 
 void KvCache::reserve(std::int64_t rows) {
   const std::int64_t needed = round_up(end_ + rows, kKeyTile);
-  std::vector<Layer> grown(layers_.size());
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const Layer& layer = layers_[i];
-    const std::int64_t most = round_up(context_length_, kKeyTile);
+  const std::int64_t most = round_up(context_length_, kKeyTile);
+  for (Layer& layer : layers_) {
     std::int64_t capacity = needed;
     if (layer.sliding) {
       capacity = std::min(needed, ring_positions(sliding_window_, rows));
@@ -66,22 +64,16 @@ void KvCache::reserve(std::int64_t rows) {
     if (layer.sliding) {
       target = std::min(target, ring_positions(sliding_window_, rows));
     }
-    Layer& bigger = grown[i];
-    bigger.keys = copy_tiles(layer.keys, layer.capacity, target, layer.key_bytes, oldest(layer),
-                             written_end_);
-    bigger.values = copy_tiles(layer.values, layer.capacity, target, layer.value_bytes,
-                               oldest(layer), written_end_);
-    bigger.capacity = target;
-    bigger.first_held = oldest(layer);
-  }
-  // Nothing can fail from here on.
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    if (grown[i].capacity > 0) {
-      layers_[i].keys = std::move(grown[i].keys);
-      layers_[i].values = std::move(grown[i].values);
-      layers_[i].capacity = grown[i].capacity;
-      layers_[i].first_held = grown[i].first_held;
-    }
+    // Layer by layer, so that one of them at most is there twice. A layer that has grown holds what it
+    // held, so nothing is lost if the next one finds no memory.
+    AlignedBuffer<std::byte> keys = copy_tiles(layer.keys, layer.capacity, target, layer.key_bytes,
+                                               oldest(layer), written_end_);
+    AlignedBuffer<std::byte> values = copy_tiles(layer.values, layer.capacity, target,
+                                                 layer.value_bytes, oldest(layer), written_end_);
+    layer.first_held = oldest(layer);
+    layer.keys = std::move(keys);
+    layer.values = std::move(values);
+    layer.capacity = target;
   }
   written_end_ = std::max(written_end_, end_ + rows);
 }

@@ -18,12 +18,14 @@ class KvCache {
   KvCache(const TextConfig& config, KvType type, std::int64_t context_length);
 
   /// Makes room for a step of `rows` rows after the `end()` positions held.
-  /// \throws Error{kResource}; then nothing has changed.
+  /// \throws Error{kResource}; then nothing that was held is lost.
   void reserve(std::int64_t rows);
   /// The step's rows were stored.
   void advance(std::int64_t rows) { end_ += rows; }
 
-  /// Whether every key that a row at `position` needs is still held.
+  /// Whether every key that a row at `position` needs is still held. Always so for the positions of the
+  /// latest step: a ring holds the window before a step besides its rows, so what a step overwrites none
+  /// of its positions needs.
   [[nodiscard]] bool can_rewind(std::int64_t position) const noexcept;
   /// Forgets positions >= `position`; can_rewind(position) must hold.
   void rewind(std::int64_t position);

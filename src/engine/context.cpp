@@ -54,9 +54,14 @@ Context Context::clone() const {
   copy.ids_ = ids_;
   copy.media_ = media_;
   copy.cache_ = cache_.clone();
-  std::memcpy(copy.logits_.data(), logits_.data(), logits_.span().size_bytes());
-  std::memcpy(copy.hidden_.data(), hidden_.data(), hidden_.span().size_bytes());
+  std::memcpy(copy.logits_.data(), current(logits_, copy.logits_.size()).data(),
+              copy.logits_.span().size_bytes());
+  std::memcpy(copy.hidden_.data(), current(hidden_, copy.hidden_.size()).data(),
+              copy.hidden_.span().size_bytes());
   copy.has_logits_ = has_logits_;
+  if (!ahead_.empty()) {
+    copy.cache_.rewind(computed());
+  }
   return copy;
 }
 
@@ -64,14 +69,14 @@ std::span<const float> Context::logits() const {
   if (!has_logits_) {
     throw Error(ErrorCode::kUsage, "the session has no logits yet: append a prompt first");
   }
-  return logits_.span();
+  return current(logits_, model_->config().text.vocab_size);
 }
 
 std::span<const float> Context::hidden_state() const {
   if (!has_logits_) {
     throw Error(ErrorCode::kUsage, "the session has no hidden state yet: append a prompt first");
   }
-  return hidden_.span();
+  return current(hidden_, model_->config().text.hidden_size);
 }
 
 void Context::check_room(std::int64_t count) const {
@@ -104,6 +109,7 @@ void Context::ensure_logits() {
 }
 
 void Context::truncate(std::int64_t length) {
+  drop_ahead();
   cache_.rewind(std::min(length, cache_.end()));
   ids_.resize(static_cast<std::size_t>(length));
   while (!media_.empty() && media_.back().end > length) {
@@ -146,33 +152,79 @@ std::int64_t Context::common_prefix(const TokenSequence& sequence) const {
   return common;
 }
 
-MediaSeconds Context::compute(const AppendOptions& options, const StepObserver& observer) {
-  const std::int64_t begin = cache_.end();
+std::vector<VisionBlock> Context::vision_blocks() const {
   std::vector<VisionBlock> blocks;
   for (const MediaSpan& span : media_) {
     if (span.is_block()) {
       blocks.push_back({span.begin, span.end});
     }
   }
+  return blocks;
+}
+
+MediaSeconds Context::compute(const AppendOptions& options, const StepObserver& observer) {
+  NOLENS_CHECK(ahead_.empty());
+  const std::int64_t begin = cache_.end();
+  const std::vector<VisionBlock> blocks = vision_blocks();
   MediaSeconds seconds;
   try {
     for (const Chunk& chunk : plan_chunks(begin, length(), options_.prefill_chunk, blocks)) {
-      compute_chunk(chunk.begin, chunk.end, blocks, options, observer, seconds);
+      compute_chunk(chunk.begin, chunk.end, blocks, chunk.end == length() ? 1 : 0, options, observer,
+                    seconds);
       if (options.progress) {
         options.progress(static_cast<double>(chunk.end - begin) /
                          static_cast<double>(length() - begin));
       }
     }
   } catch (...) {
-    has_logits_ = false;
-    if (cache_.can_rewind(begin)) {
-      cache_.rewind(begin);
-    } else {
-      truncate(0);
-    }
+    abandon_step(begin);
     throw;
   }
   return seconds;
+}
+
+void Context::abandon_step(std::int64_t begin) {
+  has_logits_ = false;
+  ahead_.clear();
+  if (cache_.can_rewind(begin)) {
+    cache_.rewind(begin);
+  } else {
+    truncate(0);
+  }
+}
+
+void Context::compute_ahead(std::span<const TokenId> draft) {
+  NOLENS_CHECK(ahead_.empty() && cache_.end() + 1 == length());
+  const std::int64_t begin = cache_.end();
+  const auto rows = static_cast<std::int64_t>(draft.size()) + 1;
+  try {
+    ahead_.assign(draft.begin(), draft.end());
+    ids_.insert(ids_.end(), draft.begin(), draft.end());
+    MediaSeconds seconds;
+    compute_chunk(begin, begin + rows, vision_blocks(), rows, {}, {}, seconds);
+    ids_.resize(static_cast<std::size_t>(begin + 1));
+  } catch (...) {
+    ids_.resize(static_cast<std::size_t>(begin + 1));
+    abandon_step(begin);
+    throw;
+  }
+}
+
+bool Context::follow_ahead() {
+  const auto row = static_cast<std::size_t>(row_);
+  if (row < ahead_.size() && ids_.back() == ahead_[row]) {
+    use_row(row_ + 1, length() - 1);
+    return true;
+  }
+  drop_ahead();
+  return false;
+}
+
+void Context::drop_ahead() {
+  if (!ahead_.empty()) {
+    cache_.rewind(computed());
+    ahead_.clear();
+  }
 }
 
 /// Fills x [T, D] with scaled token embeddings and, at placeholders, soft tokens.
@@ -214,8 +266,9 @@ void Context::embed_picture(const ImageMedia& picture, const std::string& name, 
 }
 
 void Context::compute_chunk(std::int64_t begin, std::int64_t end,
-                            std::span<const VisionBlock> blocks, const AppendOptions& options,
-                            const StepObserver& observer, MediaSeconds& seconds) {
+                            std::span<const VisionBlock> blocks, std::int64_t kept_rows,
+                            const AppendOptions& options, const StepObserver& observer,
+                            MediaSeconds& seconds) {
   const std::lock_guard lock(model().runtime->mutex);
   const std::int64_t rows = end - begin;
   const std::int64_t hidden_size = model_->config().text.hidden_size;
@@ -234,20 +287,19 @@ void Context::compute_chunk(std::int64_t begin, std::int64_t end,
     on_layer = [&](std::size_t layer, ConstMatrix state) { observer.on_layer(layer, begin, state); };
   }
   model().runtime->decoder->forward({&sequence, 1}, x, on_layer);
-  project_rows(begin, x, end == length(), options, observer);
+  project_rows(begin, x, kept_rows, options, observer);
 }
 
-/// Logits of every row if they are wanted, otherwise of the prompt's last row only.
-void Context::project_rows(std::int64_t begin, Matrix x, bool last_chunk,
+/// Logits of every row if they are wanted, otherwise of the rows to keep.
+void Context::project_rows(std::int64_t begin, Matrix x, std::int64_t kept_rows,
                            const AppendOptions& options, const StepObserver& observer) {
   Decoder& decoder = *model().runtime->decoder;
-  const std::int64_t vocab_size = logits_.size();
+  const std::int64_t vocab_size = model_->config().text.vocab_size;
+  const std::int64_t first_kept = x.rows - kept_rows;
   if (options.on_logits) {
     AlignedBuffer<float> logits(std::min(kLogitRows, x.rows) * vocab_size);
-    // The last row is left for below, where its logits are kept.
-    const std::int64_t rows = last_chunk ? x.rows - 1 : x.rows;
-    for (std::int64_t first = 0; first < rows; first += kLogitRows) {
-      const std::int64_t count = std::min(kLogitRows, rows - first);
+    for (std::int64_t first = 0; first < first_kept; first += kLogitRows) {
+      const std::int64_t count = std::min(kLogitRows, first_kept - first);
       const Matrix out{logits.data(), count, vocab_size};
       decoder.lm_head(x.row_range(first, first + count), out);
       if (observer.on_final_norm) {
@@ -258,26 +310,36 @@ void Context::project_rows(std::int64_t begin, Matrix x, bool last_chunk,
       }
     }
   }
-  if (!last_chunk) {
+  if (kept_rows == 0) {
     return;
   }
-  const Matrix last = x.row_range(x.rows - 1, x.rows);
-  decoder.lm_head(last, {logits_.data(), 1, vocab_size});
-  if (observer.on_final_norm) {
-    observer.on_final_norm(begin + x.rows - 1, last);
+  const Matrix kept = x.row_range(first_kept, x.rows);
+  if (logits_.size() < kept_rows * vocab_size) {
+    logits_ = AlignedBuffer<float>(kept_rows * vocab_size, Unset{});
+    hidden_ = AlignedBuffer<float>(kept_rows * x.cols, Unset{});
   }
-  std::memcpy(hidden_.data(), last.data, hidden_.span().size_bytes());
-  if (!std::all_of(logits_.span().begin(), logits_.span().end(),
-                   [](float value) { return std::isfinite(value); })) {
+  decoder.lm_head(kept, {logits_.data(), kept_rows, vocab_size});
+  if (observer.on_final_norm) {
+    observer.on_final_norm(begin + first_kept, kept);
+  }
+  std::memcpy(hidden_.data(), kept.data, static_cast<std::size_t>(kept.rows * kept.cols) * sizeof(float));
+  use_row(0, begin + first_kept);
+  if (options.on_logits) {
+    options.on_logits(begin + first_kept, logits());
+  }
+}
+
+void Context::use_row(std::int64_t row, std::int64_t position) {
+  row_ = row;
+  has_logits_ = true;
+  const std::span<const float> values = logits();
+  if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
+    has_logits_ = false;
     throw Error(ErrorCode::kModel,
                 "model '" + model_->config().name + "': the logits at position " +
-                    std::to_string(begin + x.rows - 1) +
+                    std::to_string(position) +
                     " are not finite; a weight or an activation overflowed: try --exact or check the "
                     "model files");
-  }
-  has_logits_ = true;
-  if (options.on_logits) {
-    options.on_logits(begin + x.rows - 1, logits_.span());
   }
 }
 

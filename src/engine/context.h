@@ -25,14 +25,14 @@ struct StepObserver {
   std::function<void(std::int64_t begin, ConstMatrix x)> on_final_norm{};
 };
 
-/// Ids, media spans, keys and values of one conversation. `ids` may be ahead of the cache by the tokens
-/// that still wait to be computed.
 /// Where the time of media went.
 struct MediaSeconds {
   double preprocess = 0.0;  ///< pictures to patches
   double embed = 0.0;       ///< patches and frames to soft tokens
 };
 
+/// Ids, media spans, keys and values of one conversation. `ids` may be ahead of the cache by the tokens
+/// that still wait to be computed; the cache ahead of `ids` by drafted ones (compute_ahead()).
 class Context {
  public:
   Context(std::shared_ptr<const Model> model, const SessionOptions& options);
@@ -46,6 +46,8 @@ class Context {
   [[nodiscard]] std::int64_t context_length() const noexcept { return context_length_; }
   [[nodiscard]] std::span<const TokenId> ids() const noexcept { return ids_; }
   [[nodiscard]] std::int64_t kv_bytes() const noexcept { return cache_.bytes(); }
+  /// For drafters, who read it.
+  [[nodiscard]] KvCache& cache() noexcept { return cache_; }
   [[nodiscard]] std::span<const float> logits() const;
   [[nodiscard]] std::span<const float> hidden_state() const;
 
@@ -58,6 +60,14 @@ class Context {
   /// On error everything that waited still waits; where
   /// the keys before it are gone, the context is empty.
   MediaSeconds compute(const AppendOptions& options, const StepObserver& observer = {});
+  /// Computes the one token that waits and `draft` after it, in one step. Afterwards logits() and
+  /// hidden_state() belong to the last of ids(), which do not include the draft. On error as compute().
+  void compute_ahead(std::span<const TokenId> draft);
+  /// One token was added since. If it is the next of the draft, logits() and hidden_state() now belong to
+  /// it and nothing waits; otherwise the rest of the draft is forgotten and the token waits.
+  bool follow_ahead();
+  /// Forgets the rest of the draft.
+  void drop_ahead();
   /// Computes what waits, and the last position again if its logits were dropped.
   void ensure_logits();
   /// Length of the longest beginning shared with `sequence`, which starts at position 0.
@@ -68,14 +78,29 @@ class Context {
   void truncate(std::int64_t length);
 
  private:
+  [[nodiscard]] std::vector<VisionBlock> vision_blocks() const;
+  /// Tokens of ids() that are computed, while some are drafted.
+  [[nodiscard]] std::int64_t computed() const noexcept {
+    return cache_.end() - static_cast<std::int64_t>(ahead_.size()) + row_;
+  }
+  /// Row `row_` of what is kept.
+  [[nodiscard]] std::span<const float> current(const AlignedBuffer<float>& rows,
+                                               std::int64_t size) const noexcept {
+    return {rows.data() + row_ * size, static_cast<std::size_t>(size)};
+  }
+  /// `kept_rows` is the number of last rows whose logits are kept; 0 = none.
   void compute_chunk(std::int64_t begin, std::int64_t end, std::span<const VisionBlock> blocks,
-                     const AppendOptions& options, const StepObserver& observer,
-                     MediaSeconds& seconds);
+                     std::int64_t kept_rows, const AppendOptions& options,
+                     const StepObserver& observer, MediaSeconds& seconds);
+  /// Puts things right after an error in a step from `begin` on.
+  void abandon_step(std::int64_t begin);
   void embed_rows(std::int64_t begin, std::int64_t end, Matrix x, MediaSeconds& seconds);
   void embed_picture(const ImageMedia& picture, const std::string& name, Matrix rows,
                      MediaSeconds& seconds);
-  void project_rows(std::int64_t begin, Matrix x, bool last_chunk, const AppendOptions& options,
-                    const StepObserver& observer);
+  void project_rows(std::int64_t begin, Matrix x, std::int64_t kept_rows,
+                    const AppendOptions& options, const StepObserver& observer);
+  /// Makes a kept row current. \throws Error{kModel} if its logits, of `position`, are not finite.
+  void use_row(std::int64_t row, std::int64_t position);
 
   std::shared_ptr<const Model> model_;
   SessionOptions options_;
@@ -84,9 +109,11 @@ class Context {
   std::vector<MediaSpan> media_;
   KvCache cache_;
   AlignedBuffer<float> x_;       ///< [T, D] of the largest step
-  AlignedBuffer<float> logits_;  ///< [V]
-  AlignedBuffer<float> hidden_;  ///< [D]
+  AlignedBuffer<float> logits_;  ///< [R, V] of the last row, or of those since compute_ahead()
+  AlignedBuffer<float> hidden_;  ///< [R, D]
+  std::int64_t row_ = 0;         ///< of logits_ and hidden_: that of the last computed token of ids_
   bool has_logits_ = false;
+  std::vector<TokenId> ahead_;   ///< the draft; its first `row_` tokens were followed
 };
 
 }  // namespace nolens

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "engine/context.h"
+#include "engine/drafted_steps.h"
 #include "engine/session_impl.h"
 #include "nolens/session.h"
 #include "sampler/sampler.h"
@@ -13,7 +14,7 @@ namespace nolens {
 
 namespace {
 
-void validate(const GenerateOptions& options) {
+void validate(const GenerateOptions& options, const Model::Impl& model) {
   if (options.max_tokens < 1) {
     throw Error(ErrorCode::kUsage, "max_tokens " + std::to_string(options.max_tokens) +
                                        ": expected at least 1");
@@ -22,14 +23,15 @@ void validate(const GenerateOptions& options) {
     throw Error(ErrorCode::kUsage, "top_logprobs " + std::to_string(options.top_logprobs) +
                                        ": expected 0 to 20");
   }
+  validate(options.draft, model);
 }
 
 }  // namespace
 
 GenerateResult Session::generate(const GenerateOptions& options, const TokenCallback& on_token) {
-  validate(options);
   Context& context = impl_->context;
   const Model::Impl& model = context.model();
+  validate(options, model);
   context.ensure_logits();
   SamplerOptions sampler_options = options.sampler;
   sampler_options.suppress_tokens.insert(sampler_options.suppress_tokens.end(),
@@ -38,6 +40,7 @@ GenerateResult Session::generate(const GenerateOptions& options, const TokenCall
   Sampler sampler(std::move(sampler_options), context.ids(), model.config.text.vocab_size);
   StreamingDecoder decoder(model.tokenizer);
   StopMatcher stop_matcher(options.stop);
+  DraftedSteps steps(context, options.draft);
   GenerateResult result;
   const auto start = std::chrono::steady_clock::now();
   const auto elapsed = [&] {
@@ -78,12 +81,14 @@ GenerateResult Session::generate(const GenerateOptions& options, const TokenCall
       result.finish_reason = FinishReason::kCancelled;
       break;
     }
-    if (static_cast<std::int64_t>(result.tokens.size()) >= options.max_tokens ||
-        context.length() >= context.context_length()) {
+    const std::int64_t remaining =
+        std::min(options.max_tokens - static_cast<std::int64_t>(result.tokens.size()),
+                 context.context_length() - context.length());
+    if (remaining <= 0) {
       result.finish_reason = FinishReason::kLength;
       break;
     }
-    context.compute({});
+    steps.step(remaining);
   }
   if (!stop_matcher.stopped()) {
     std::string rest = stop_matcher.push(decoder.finish());
@@ -93,6 +98,7 @@ GenerateResult Session::generate(const GenerateOptions& options, const TokenCall
     }
   }
   result.decode_seconds = elapsed() - result.first_token_seconds;
+  result.draft = steps.stats();
   return result;
 }
 

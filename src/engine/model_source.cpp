@@ -18,6 +18,7 @@
 #include "formats/model_directory.h"
 #include "platform/list_folder.h"
 #include "platform/quoted_path.h"
+#include "platform/release_pages.h"
 #include "text/gguf_vocabulary.h"
 
 namespace nolens {
@@ -176,12 +177,14 @@ ModelSource open_gguf(const ModelFiles& files, const LogSink& log) {
   const GgufFile& file = text->first();
   ModelConfig config = read_gguf_config(*text, mmproj.get());
   const auto chat = GgufFields(file, "tokenizer.").text("chat_template");
+  Tokenizer tokenizer = Tokenizer::from_data(gguf_vocabulary(file));
+  release_pages(file.bytes());  // of what was read so far, the vocabulary is large and not read again
   std::vector<std::shared_ptr<const GgufSet>> sets{text};
   if (mmproj != nullptr) {
     sets.push_back(mmproj);
   }
   return {std::move(config), gguf_tensor_store(std::move(sets)),
-          Tokenizer::from_data(gguf_vocabulary(file)),
+          std::move(tokenizer),
           ChatTemplate{std::string(chat.value_or(std::string_view{})), file.name()},
           format_of(file)};
 }

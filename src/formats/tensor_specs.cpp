@@ -59,7 +59,8 @@ std::string_view member_of(const Naming& naming, std::string_view prefix, std::s
              : std::string_view{};
 }
 
-void add_layer(std::int64_t index, const TextConfig& text, std::vector<NamedShape>& specs) {
+void add_layer(std::int64_t index, const TextConfig& text, KeySource keys,
+               std::vector<NamedShape>& specs) {
   const LayerConfig& layer = text.layers[static_cast<std::size_t>(index)];
   const std::string prefix = "model.language_model.layers." + std::to_string(index) + ".";
   const std::int64_t hidden = text.hidden_size;
@@ -70,13 +71,17 @@ void add_layer(std::int64_t index, const TextConfig& text, std::vector<NamedShap
     specs.push_back({prefix + norm + ".weight", {hidden}});
   }
   specs.push_back({prefix + "self_attn.q_proj.weight", {q_width, hidden}});
-  specs.push_back({prefix + "self_attn.k_proj.weight", {kv_width, hidden}});
-  if (!layer.attention_k_eq_v) {
+  if (keys == KeySource::kOwn) {
+    specs.push_back({prefix + "self_attn.k_proj.weight", {kv_width, hidden}});
+  }
+  if (keys == KeySource::kOwn && !layer.attention_k_eq_v) {
     specs.push_back({prefix + "self_attn.v_proj.weight", {kv_width, hidden}});
   }
   specs.push_back({prefix + "self_attn.o_proj.weight", {hidden, q_width}});
   specs.push_back({prefix + "self_attn.q_norm.weight", {layer.head_dim}});
-  specs.push_back({prefix + "self_attn.k_norm.weight", {layer.head_dim}});
+  if (keys == KeySource::kOwn) {
+    specs.push_back({prefix + "self_attn.k_norm.weight", {layer.head_dim}});
+  }
   specs.push_back({prefix + "mlp.gate_proj.weight", {text.intermediate_size, hidden}});
   specs.push_back({prefix + "mlp.up_proj.weight", {text.intermediate_size, hidden}});
   specs.push_back({prefix + "mlp.down_proj.weight", {hidden, text.intermediate_size}});
@@ -172,13 +177,13 @@ std::vector<std::string> find_extra(const std::vector<NamedShape>& specs,
 
 }  // namespace
 
-std::vector<NamedShape> tensor_specs(const ModelConfig& config) {
+std::vector<NamedShape> tensor_specs(const ModelConfig& config, KeySource keys) {
   const TextConfig& text = config.text;
   std::vector<NamedShape> specs;
   specs.push_back(
       {"model.language_model.embed_tokens.weight", {text.vocab_size, text.hidden_size}});
   for (std::int64_t i = 0; i < text.num_hidden_layers; ++i) {
-    add_layer(i, text, specs);
+    add_layer(i, text, keys, specs);
   }
   specs.push_back({"model.language_model.norm.weight", {text.hidden_size}});
   if (!text.tie_word_embeddings) {
@@ -242,7 +247,11 @@ const TensorView* find_tensor(const TensorStore& store, std::string_view canonic
 }
 
 void check_tensors(const ModelConfig& config, const TensorStore& store, const LogSink& log) {
-  const std::vector<NamedShape> specs = tensor_specs(config);
+  check_tensors(tensor_specs(config), config.name, store, log);
+}
+
+void check_tensors(const std::vector<NamedShape>& specs, const std::string& name,
+                   const TensorStore& store, const LogSink& log) {
   std::vector<std::string> missing;
   std::vector<std::string> mismatches;
   for (const NamedShape& spec : specs) {
@@ -254,7 +263,7 @@ void check_tensors(const ModelConfig& config, const TensorStore& store, const Lo
                            shape_text(spec.shape) + ", found " + shape_text(tensor->shape));
     }
   }
-  const std::string prefix = "model '" + escape_for_message(config.name) + "': ";
+  const std::string prefix = "model '" + escape_for_message(name) + "': ";
   if (!missing.empty()) {
     throw Error(ErrorCode::kModel, prefix + list(missing, "missing") +
                                        "; the download is incomplete, or config.json belongs to "

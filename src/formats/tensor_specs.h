@@ -18,9 +18,15 @@ struct NamedShape {
   std::vector<std::int64_t> shape;
 };
 
+/// Whose keys and values the layers of a decoder read.
+enum class KeySource : std::uint8_t {
+  kOwn,
+  kBorrowed,  ///< those in the cache of another decoder: there are no projections for them
+};
+
 /// Every tensor of a model with this (validated) configuration: embedding, layers in order, final
 /// norm, lm_head if not tied, vision, audio.
-std::vector<NamedShape> tensor_specs(const ModelConfig& config);
+std::vector<NamedShape> tensor_specs(const ModelConfig& config, KeySource keys = KeySource::kOwn);
 
 /// Sum of the elements of all tensors.
 std::int64_t count_parameters(const std::vector<NamedShape>& tensors);
@@ -37,5 +43,8 @@ const TensorView* find_tensor(const TensorStore& store, std::string_view canonic
 /// warning. \throws Error{kModel} listing what is missing, or the first mismatches (name, expected,
 /// found).
 void check_tensors(const ModelConfig& config, const TensorStore& store, const LogSink& log);
+/// The same of other models; `name` is for messages.
+void check_tensors(const std::vector<NamedShape>& specs, const std::string& name,
+                   const TensorStore& store, const LogSink& log);
 
 }  // namespace nolens

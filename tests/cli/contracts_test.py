@@ -43,6 +43,24 @@ class Ask(Case):
         self.assertEqual(first["text"], again["text"])
         self.assertNotEqual(first["text"], other["text"])
 
+    def test_drafts_do_not_change_the_answer(self):
+        options = ("ask", "--json", "--model", BUNDLED, "--temperature", 0, "--max-tokens", 80, "-v",
+                   "Say it again: one two three one two three one two three one two three")
+        plain = self.json(*options)
+        drafted = self.json(*options, "--draft", "prompt-lookup", "--draft-tokens", 5)
+        self.assertEqual(plain["text"], drafted["text"])
+        self.assertNotIn("draft", plain)
+        self.assertEqual(set(drafted["draft"]), {
+            "passes", "drafted", "accepted", "acceptance", "tokens_per_pass"})
+        self.assertLessEqual(drafted["draft"]["accepted"], drafted["draft"]["drafted"])
+
+    def test_an_assistant_is_loaded_from_its_directory(self):
+        assistant = ROOT / "tests" / "golden" / "models" / "tiny_assistant"
+        options = ("ask", "--json", "--model", TINY, "--temperature", 0, "--max-tokens", 30, "Hello")
+        self.assertEqual(self.json(*options)["text"], self.json(*options, "--draft", assistant)["text"])
+        self.expect_refusal(run("ask", "--model", BUNDLED, "--draft", assistant, "Hello"), 3, "tiny_assistant")
+        self.expect_refusal(run("ask", "--model", TINY, "--draft", "nowhere", "Hello"), 2, "nowhere")
+
     def test_threads_do_not_change_the_answer(self):
         answers = {self.json("ask", "--json", "--model", TINY, "--temperature", 0, "--max-tokens", 20,
                              "--threads", n, PICTURE, "What?")["text"] for n in (1, 2, 3)}

@@ -111,6 +111,31 @@ TEST(KvCache, RewindIsAllowedExactlyWhileTheWindowIsHeld) {
   }
 }
 
+TEST(KvCache, TheLatestStepCanAlwaysBeRewoundInto) {
+  std::mt19937 random(12);
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kInt8}) {
+    KvCache cache(two_layers(), type, 4000);
+    for (int i = 0; i < 400; ++i) {
+      const auto rows = static_cast<std::int64_t>(random() % 9 + 1);
+      const std::int64_t begin = cache.end();
+      if (type == KvType::kF32) {
+        store(cache, rows);
+      } else {
+        cache.reserve(rows);
+        cache.advance(rows);
+      }
+      const auto kept = static_cast<std::int64_t>(random() % static_cast<unsigned>(rows + 1));
+      ASSERT_TRUE(cache.can_rewind(begin + kept)) << kept << " of " << rows << " after " << begin;
+      cache.rewind(begin + kept);
+      for (std::int64_t p = std::max<std::int64_t>(0, cache.end() - kWindow + 1);
+           type == KvType::kF32 && p < cache.end(); ++p) {
+        ASSERT_TRUE(holds(cache, 0, p)) << "position " << p << " of " << cache.end();
+      }
+    }
+    EXPECT_GT(cache.end(), 4 * cache.view(0).capacity) << "the ring must have wrapped";
+  }
+}
+
 TEST(KvCache, RewindBeyondTheRingIsRefused) {
   KvCache cache(two_layers(), KvType::kF32, 4000);
   for (int i = 0; i < 1000; ++i) {

@@ -4,7 +4,7 @@ import argparse
 import importlib
 import pathlib
 
-STEPS = ["models", "cases", "media", "masks", "bf16", "preprocess", "images", "chat", "tokens", "gemma3",
+STEPS = ["models", "cases", "media", "masks", "bf16", "preprocess", "images", "chat", "tokens", "gemma3", "assistant",
          "block_goldens", "bnb_goldens"]
 
 
