@@ -143,9 +143,15 @@ template <class Lanes, PanelFormat kFormat>
                                           panels.tables[0], panels.steps[0], &scales};
   };
   const std::int64_t group = k0 / kGroupColumns;
+  // With a tile or two the processor fetches ahead by itself; later ones find the group in its cache,
+  // and it would stop.
+  NextLines<kFormat, 1> next(a, panels, k0, (a.m1 - a.m0) / kT * Shape::kVectors / Shape::kColumns + 1);
   for (int v = 0; v < Shape::kVectors; v += Shape::kColumns) {
     std::int64_t m = a.m0;
     for (; m + kT <= a.m1; m += kT) {
+      if (a.m1 - a.m0 > kT) {
+        next.fetch_some();
+      }
       multiply_tile<Lanes, kFormat, true, 1, kT>(a, group, kGroupColumns, v, m, column);
     }
     if constexpr (kT > 2) {
