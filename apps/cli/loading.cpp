@@ -17,6 +17,7 @@ LoadedModel load_model(const ModelOptions& options) {
   LoadOptions load;
   load.num_threads = options.threads;
   load.exact = options.exact;
+  load.byte_codebook = options.codebook_bits == 8;
   load.mmproj = options.mmproj;
   load.progress = progress.sink();
   load.log = [verbose = options.verbose](LogLevel level, std::string_view message) {

@@ -84,6 +84,12 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->check(whole_number_between(0, 1024))
       ->type_name("N");
   command.add_flag("--exact", options.exact, "Compute in float32 throughout");
+  command
+      .add_option("--codebook", options.codebook_bits,
+                  "NF4 and FP4: bits of the codebook in products; 8 reads prompts in half the time, 16 is "
+                  "closer to --exact")
+      ->check(CLI::IsMember({8, 16}).description(""))
+      ->type_name("8|16");
   command.add_flag("-v,--verbose", options.verbose, "Say more on stderr");
 }
 

@@ -23,6 +23,7 @@ struct ModelOptions {
   std::string mmproj;  ///< empty = the one beside a GGUF model
   int threads = 0;
   bool exact = false;
+  int codebook_bits = 16;
   bool verbose = false;
 };
 void add_model_options(CLI::App& command, ModelOptions& options);

@@ -133,10 +133,8 @@ double bits_per_weight(const Model& model) {
 
 }  // namespace
 
-FormatCost measure_cost(const CostSource& source, const std::filesystem::path& file, int threads,
+FormatCost measure_cost(const CostSource& source, const std::filesystem::path& file, LoadOptions load,
                         const ProgressSink& progress) {
-  LoadOptions load;
-  load.num_threads = threads;
   const auto quantised = Model::load(file, load);
   load.exact = true;
   const auto exact = Model::load(file, load);

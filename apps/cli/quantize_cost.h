@@ -47,9 +47,10 @@ struct CostSource {
   std::vector<std::vector<TokenId>> windows;
 };
 
-/// Compares `file` with its source on the text and, if the model sees, on drawn_shapes().
+/// Compares `file`, as it runs with `load`, with its source on the text and, if the model sees, on
+/// drawn_shapes().
 /// \throws Error{kUsage} if the vocabularies differ in size; what Model::load() does
-FormatCost measure_cost(const CostSource& source, const std::filesystem::path& file, int threads,
+FormatCost measure_cost(const CostSource& source, const std::filesystem::path& file, LoadOptions load,
                         const ProgressSink& progress);
 
 }  // namespace nolens::cli

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 constexpr const char* kText = "data/devils-dictionary/excerpt.txt";
 constexpr std::size_t kMaxTextBytes = std::size_t{1} << 20U;
 constexpr std::string_view kNested = "+double-quant";
+constexpr std::string_view kBytes = "+byte-codebook";
 
 /// A new folder in the system's folder for temporary files, removed with all it holds.
 class TemporaryFolder {
@@ -89,15 +90,17 @@ FormatCost measure_format(const ReportOptions& options, const std::string& forma
     file = folder->path() / "model.nolens";
     QuantizeOptions quantize = options.quantize;
     quantize.out = file;
-    quantize.double_quant = format.ends_with(kNested);
-    quantize.format =
-        format.substr(0, format.size() - (quantize.double_quant ? kNested.size() : 0));
+    quantize.double_quant = format.find(kNested) != std::string::npos;
+    quantize.format = format.substr(0, format.find('+'));
     Progress progress("quantising, " + format);
     quantize.progress = progress.sink();
     notes = quantize_model(options.model, quantize).notes;
   }
   Progress progress("comparing, " + format);
-  FormatCost cost = measure_cost(source, file, options.quantize.num_threads, progress.sink());
+  LoadOptions load;
+  load.num_threads = options.quantize.num_threads;
+  load.byte_codebook = format.ends_with(kBytes);
+  FormatCost cost = measure_cost(source, file, load, progress.sink());
   cost.format = format;
   cost.notes = std::move(notes);
   return cost;
@@ -110,6 +113,7 @@ std::vector<std::string> report_formats() {
   for (const std::string& format : quantize_formats()) {
     formats.push_back(format);
     if (format == "nf4" || format == "fp4") {
+      formats.push_back(format + std::string(kBytes));
       formats.push_back(format + std::string(kNested));
     }
   }

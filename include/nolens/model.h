@@ -21,6 +21,9 @@ enum class KvCacheType { kAuto, kF32, kF16, kBf16, kInt8 };
 struct LoadOptions {
   int num_threads = 0;           ///< 0 = one per physical core
   bool exact = false;            ///< compute in float32 throughout
+  /// NF4, FP4: products take codebooks of 8 bits instead of 16. A prompt is read in half the time; what
+  /// it costs: docs/performance.md, "What formats cost".
+  bool byte_codebook = false;
   bool allow_nonfinite = false;  ///< accept NaN and infinity in weights
   /// GGUF models: the file with the embedders of pictures and sound. Empty = one with "mmproj" in its
   /// name beside the model, if there is one.

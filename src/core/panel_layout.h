@@ -55,6 +55,8 @@ struct PanelTraits {
 
 /// Codebook entries become bytes for integer products: round(entry / codebook step) + 128.
 inline constexpr std::int32_t kCodebookZero = 128;
+/// Of what that leaves, a second byte: a power of two, so that scales times it are exact.
+inline constexpr float kFineStep = 1.0F / 256.0F;
 
 /// Indexed by PanelFormat. Codes of Q8_0 are its int8 values plus 128.
 inline constexpr std::array<PanelTraits, kPanelFormatCount> kPanelTraits = {{

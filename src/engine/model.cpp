@@ -101,7 +101,8 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
   impl->suppressed_tokens = impl->config.generation.suppress_tokens;
   impl->hidden_tokens = hidden_tokens(impl->config, impl->tokenizer);
 
-  runtime->kernels = make_cpu_kernels(runtime->pool, {.exact = options.exact});
+  runtime->kernels = make_cpu_kernels(
+      runtime->pool, {.exact = options.exact, .byte_codebook = options.byte_codebook});
   runtime->decoder =
       std::make_unique<Decoder>(impl->config.text, impl->weights, *runtime->kernels);
   runtime->token_embedder = std::make_unique<TokenEmbedder>(

@@ -96,6 +96,9 @@ struct KernelOptions {
   /// activations to bfloat16 or to int8 per block, where the instruction set has dot products for them, and
   /// weights in panels are multiplied by integers of 8 to 15 bits (SplitRows in cpu/cpu_kernels.h).
   bool exact = false;
+  /// Codebooks of floats (NF4, FP4) are multiplied as bytes instead of 16 bits: many rows in half the
+  /// time, and about as much error again as that of the activations.
+  bool byte_codebook = false;
 };
 
 /// The best instruction set this processor runs, or the one the environment variable NOLENS_CPU names.

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "core/huge_pages.h"
 #include "platform/quoted_path.h"
 
 namespace nolens {
@@ -72,6 +73,11 @@ MappedFile::MappedFile(const std::filesystem::path& path, ErrorCode code) : path
   }
   data_ = static_cast<const std::byte*>(address);
   size_ = file.size();
+  // What is not in the page cache yet comes there in huge pages, where the file system has them (ext4
+  // since Linux 6.16, XFS since 5.18): weights are read in streams of gigabytes.
+  if (size_ >= kHugePageThreshold) {
+    prefer_huge_pages(address, size_);
+  }
 }
 
 MappedFile::~MappedFile() {

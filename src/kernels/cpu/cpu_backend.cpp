@@ -38,7 +38,7 @@ std::int64_t size_of(std::span<const float> values) noexcept {
 class CpuKernels final : public Kernels {
  public:
   CpuKernels(const KernelTable& table, ThreadPool& pool, const KernelOptions& options)
-      : table_(table), pool_(pool), options_(options), panels_(table, pool) {}
+      : table_(table), pool_(pool), options_(options), panels_(table, pool, !options.byte_codebook) {}
 
   [[nodiscard]] const char* name() const noexcept override { return table_.name; }
 

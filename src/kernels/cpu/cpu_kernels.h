@@ -29,8 +29,10 @@ struct BlockScales {
   std::int64_t nested_block_size;
   float nested_offset;
   DType value_dtype;
-  /// The codebook for integer products: entry i is about code_step * (code_bytes[i] - 128).
+  /// The codebook for integer products: entry i is about code_step * (code_bytes[i] - 128), and closer
+  /// to that plus code_step / 256 * (fine_bytes[i] - 128).
   unsigned char code_bytes[16];
+  unsigned char fine_bytes[16];
   float code_step;
   std::int64_t rows;  ///< N
 };
@@ -114,6 +116,7 @@ struct PanelPairArgs {
   std::int64_t first_rows[2];      ///< number of the panel's first row in its matrix
   const unsigned char* next[2];  ///< what the next call reads first, or null; two are fetched ahead
   float* y[2];                   ///< [m1 - m0, 16], 64-byte aligned
+  bool fine_codebook;            ///< codebooks of floats: multiply by their fine bytes too
 };
 
 /// Softmax sums of rows so far: maximum of the scores, sum of the weights relative to it, and the

@@ -139,6 +139,7 @@ void PanelProducts::multiply(const Strip& strip, RowBlock rows) const {
   args.m0 = rows.begin;
   args.m1 = rows.end;
   args.k = cols_;
+  args.fine_codebook = fine_codebook_;
   const auto bytes = [&](std::int64_t matrix, std::int64_t panel) {
     const WeightMatrix& w = *strip.w[matrix];
     return reinterpret_cast<const unsigned char*>(w.data) +

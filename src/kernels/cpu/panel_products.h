@@ -15,7 +15,9 @@ namespace nolens {
 
 class PanelProducts {
  public:
-  PanelProducts(const KernelTable& table, ThreadPool& pool) : table_(table), pool_(pool) {}
+  /// fine_codebook: codebooks of floats are multiplied with 16 bits, else with 8.
+  PanelProducts(const KernelTable& table, ThreadPool& pool, bool fine_codebook)
+      : table_(table), pool_(pool), fine_codebook_(fine_codebook) {}
 
   /// The x of the products that follow.
   void set_x(ConstMatrix x);
@@ -41,6 +43,7 @@ class PanelProducts {
 
   const KernelTable& table_;
   ThreadPool& pool_;
+  bool fine_codebook_;
   SplitRows x_{};
   std::int64_t cols_ = 0;
   AlignedBuffer<std::int8_t> low_;

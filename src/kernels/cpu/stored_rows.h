@@ -11,10 +11,12 @@
 
 namespace nolens {
 
-/// Entries of a codebook as bytes: step * (codes[i] - kCodebookZero).
+/// Entries of a codebook as bytes, step * (codes[i] - kCodebookZero), and what that leaves as bytes of
+/// step * kFineStep. Both together have 16 bits.
 struct ByteCodebook {
   float step = 1.0F;
   std::array<unsigned char, 16> codes{};
+  std::array<unsigned char, 16> fine{};
 };
 
 /// With the step of least squared error among those that make the largest entry 95 to 127. Of NF4
@@ -27,6 +29,7 @@ inline ByteCodebook byte_codebook(const std::array<float, 16>& codebook) noexcep
   }
   ByteCodebook best;
   best.codes.fill(static_cast<unsigned char>(kCodebookZero));
+  best.fine = best.codes;
   if (!(largest > 0.0F) || !std::isfinite(largest)) {
     return best;
   }
@@ -45,7 +48,11 @@ inline ByteCodebook byte_codebook(const std::array<float, 16>& codebook) noexcep
     }
   }
   for (std::size_t i = 0; i < codebook.size(); ++i) {
-    best.codes[i] = static_cast<unsigned char>(std::lrint(codebook[i] / best.step) + kCodebookZero);
+    const long code = std::lrint(codebook[i] / best.step);
+    const float rest = codebook[i] - best.step * static_cast<float>(code);
+    const long fine = std::min(std::lrint(rest / (best.step * kFineStep)), 127L);
+    best.codes[i] = static_cast<unsigned char>(code + kCodebookZero);
+    best.fine[i] = static_cast<unsigned char>(fine + kCodebookZero);
   }
   return best;
 }
@@ -65,6 +72,7 @@ class StoredRows {
                  s.nested_block_size,
                  s.nested_offset,
                  s.value_dtype,
+                 {},
                  {},
                  0.0F,
                  w.rows};
@@ -88,6 +96,7 @@ class StoredRows {
     }
     scales_.code_step = bytes.step;
     std::copy(bytes.codes.begin(), bytes.codes.end(), scales_.code_bytes);
+    std::copy(bytes.fine.begin(), bytes.fine.end(), scales_.fine_bytes);
   }
 
   WeightRows rows_;

@@ -41,7 +41,10 @@ struct PanelLanes {
     }
   }
   static Ints add(Ints a, Ints b) noexcept { return _mm256_add_epi32(a, b); }
-  static Ints shift_left_7(Ints a) noexcept { return _mm256_slli_epi32(a, 7); }
+  template <int kBits>
+  static Ints shift_left(Ints a) noexcept {
+    return _mm256_slli_epi32(a, kBits);
+  }
   /// -kFactor * a; kFactor is a power of two.
   template <std::int32_t kFactor>
   static Ints minus_multiple(Ints a) noexcept {
@@ -52,6 +55,7 @@ struct PanelLanes {
   static Floats to_floats(Ints a) noexcept { return _mm256_cvtepi32_ps(a); }
   static Floats load(const float* p) noexcept { return _mm256_load_ps(p); }
   static void store(float* p, Floats a) noexcept { _mm256_store_ps(p, a); }
+  static Floats multiply(Floats a, Floats b) noexcept { return _mm256_mul_ps(a, b); }
   static Floats fma(Floats a, Floats b, Floats c) noexcept { return _mm256_fmadd_ps(a, b, c); }
 
   static Bytes load_table(const unsigned char (&table)[16]) noexcept {

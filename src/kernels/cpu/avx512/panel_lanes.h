@@ -34,7 +34,10 @@ struct PanelLanes {
     return _mm512_dpbusd_epi32(sum, codes, x);
   }
   static Ints add(Ints a, Ints b) noexcept { return _mm512_add_epi32(a, b); }
-  static Ints shift_left_7(Ints a) noexcept { return _mm512_slli_epi32(a, 7); }
+  template <int kBits>
+  static Ints shift_left(Ints a) noexcept {
+    return _mm512_slli_epi32(a, kBits);
+  }
   /// -kFactor * a; kFactor is a power of two.
   template <std::int32_t kFactor>
   static Ints minus_multiple(Ints a) noexcept {
@@ -45,6 +48,7 @@ struct PanelLanes {
   static Floats to_floats(Ints a) noexcept { return _mm512_cvtepi32_ps(a); }
   static Floats load(const float* p) noexcept { return _mm512_load_ps(p); }
   static void store(float* p, Floats a) noexcept { _mm512_store_ps(p, a); }
+  static Floats multiply(Floats a, Floats b) noexcept { return _mm512_mul_ps(a, b); }
   static Floats fma(Floats a, Floats b, Floats c) noexcept { return _mm512_fmadd_ps(a, b, c); }
 
   static Bytes load_table(const unsigned char (&table)[16]) noexcept {

@@ -40,18 +40,23 @@ inline constexpr PanelTraits kTraits = kPanelTraits[static_cast<std::size_t>(kFo
 inline constexpr unsigned char kIq4Bytes[16] = {1,   24,  45,  63,  79,  93,  106, 118,
                                                 129, 141, 153, 166, 181, 197, 217, 241};
 
+/// Whether the codebook is one of floats, which bytes only come near to.
+template <PanelFormat kFormat>
+inline constexpr bool kHasFineCodebook =
+    kFormat == PanelFormat::kCodes || kFormat == PanelFormat::kNestedCodes;
+
 template <PanelFormat kFormat>
 inline const unsigned char* code_bytes(const PanelSource& source) noexcept {
   return kFormat == PanelFormat::kIQ4_NL ? kIq4Bytes : source.scales->code_bytes;
 }
 
-/// The bits above the fourth of step `s` of 8, from the vectors of its 32 columns.
+/// The bits above the fourth, as a number, of step `s` of 8, from the vectors of its 32 columns.
 template <PanelFormat kFormat, class Bytes>
 inline Bytes high_bits(const unsigned char* high, int s) noexcept {
   if constexpr (kTraits<kFormat>.code_bits == 5) {
-    return ((load_bytes<Bytes>(high) >> s) & 1) << 4;
+    return (load_bytes<Bytes>(high) >> s) & 1;
   } else {
-    return ((load_bytes<Bytes>(high + s / 4 * kCodeVectorBytes) >> (s % 4 * 2)) & 3) << 4;
+    return (load_bytes<Bytes>(high + s / 4 * kCodeVectorBytes) >> (s % 4 * 2)) & 3;
   }
 }
 
@@ -94,15 +99,30 @@ inline std::int64_t bytes_of_panel(std::int64_t k) noexcept {
          (k % kGroupColumns == 0 ? 0 : group_shape<kFormat>(k, whole * kGroupColumns).at.bytes);
 }
 
+template <class Lanes>
+inline typename Lanes::Bytes table_of(const unsigned char* codes) noexcept {
+  unsigned char bytes[16];
+  for (int i = 0; i < 16; ++i) {
+    bytes[i] = codes[i] ^ (Lanes::kSignedBytes ? 0x80 : 0);
+  }
+  return Lanes::load_table(bytes);
+}
+
 /// The codebook as bytes in a vector; not used for other formats.
 template <class Lanes, PanelFormat kFormat>
 inline typename Lanes::Bytes code_table(const PanelSource& source) noexcept {
   if constexpr (kTraits<kFormat>.codebook) {
-    unsigned char bytes[16];
-    for (int i = 0; i < 16; ++i) {
-      bytes[i] = code_bytes<kFormat>(source)[i] ^ (Lanes::kSignedBytes ? 0x80 : 0);
-    }
-    return Lanes::load_table(bytes);
+    return table_of<Lanes>(code_bytes<kFormat>(source));
+  } else {
+    return typename Lanes::Bytes{};
+  }
+}
+
+/// The second bytes of a codebook of floats; not used for other formats.
+template <class Lanes, PanelFormat kFormat>
+inline typename Lanes::Bytes fine_table(const PanelSource& source) noexcept {
+  if constexpr (kHasFineCodebook<kFormat>) {
+    return table_of<Lanes>(source.scales->fine_bytes);
   } else {
     return typename Lanes::Bytes{};
   }
@@ -132,7 +152,7 @@ template <class Lanes, PanelFormat kFormat>
           const Bytes both = load_bytes<Bytes>(low + s / 2 * kCodeVectorBytes);
           Bytes code = s % 2 == 0 ? both & 15 : both >> 4;
           if constexpr (kT.code_bits > 4) {
-            code |= high_bits<kFormat, Bytes>(high, s);
+            code |= high_bits<kFormat, Bytes>(high, s) << 4;
           }
           if constexpr (kT.codebook) {
             code = Lanes::lookup(table, code);
@@ -144,41 +164,46 @@ template <class Lanes, PanelFormat kFormat>
   }
 }
 
-/// The outer scales of the 16 rows' block number `block`; returns for how many blocks they last.
-inline std::int64_t outer_scales(const PanelSource& source, std::int64_t block,
-                                 std::int64_t blocks_per_row, float (&outer)[16]) noexcept {
-  const BlockScales& s = *source.scales;
-  std::int64_t lasting = s.nested_block_size;
-  const std::int64_t last = source.scales->rows - 1;
-  for (int r = 0; r < 16; ++r) {
-    const std::int64_t row = source.first_row + r < last ? source.first_row + r : last;
-    const std::int64_t index = row * blocks_per_row + block;
-    outer[r] = float_at(s.nested_absmax + 4 * (index / s.nested_block_size));
-    const std::int64_t left = s.nested_block_size - index % s.nested_block_size;
-    lasting = left < lasting ? left : lasting;
+/// The outer scales of a panel's 16 rows for blocks [begin, end) of them: nested scales share one over
+/// many blocks, so that groups that follow each other mostly find theirs here.
+struct OuterScales {
+  alignas(64) float values[16];
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+
+  void need(const PanelSource& source, std::int64_t block) noexcept {
+    if (block >= begin && block < end) {
+      return;
+    }
+    const BlockScales& s = *source.scales;
+    // A power of two, formats/bitsandbytes.cpp; divisions would take longer than a group's products.
+    const auto shift =
+        static_cast<unsigned>(__builtin_ctzll(static_cast<std::uint64_t>(s.nested_block_size)));
+    const std::int64_t last = s.rows - 1;
+    std::int64_t left = s.nested_block_size;
+    for (int r = 0; r < 16; ++r) {
+      const std::int64_t row = source.first_row + r < last ? source.first_row + r : last;
+      const std::int64_t index = row * (source.k / 64) + block;
+      values[r] = float_at(s.nested_absmax + 4 * (index >> shift));
+      const std::int64_t of_row = s.nested_block_size - (index & (s.nested_block_size - 1));
+      left = of_row < left ? of_row : left;
+    }
+    begin = block;
+    end = block + left;
   }
-  return lasting;
-}
+};
 
 /// 8-bit scales: codebook entry times outer scale plus offset, rounded after each, as bitsandbytes
 /// does.
 inline void expand_nested_scales(const PanelSource& source, const unsigned char* codes,
-                                 std::int64_t k0, std::int64_t blocks,
+                                 std::int64_t k0, std::int64_t blocks, OuterScales& outer,
                                  float (*scales)[16]) noexcept {
   const BlockScales& s = *source.scales;
-  const std::int64_t blocks_per_row = source.k / 64;
-  float outer[16];
-  std::int64_t lasting = 0;
-  for (std::int64_t b = 0; b < blocks; ++b, --lasting) {
-    if (lasting == 0) {
-      lasting = outer_scales(source, k0 / 64 + b, blocks_per_row, outer);
-    }
-    float inner[16];
-    for (int r = 0; r < 16; ++r) {
-      inner[r] = s.nested_codebook[codes[b * 16 + r]];
-    }
-    for (int r = 0; r < 16; ++r) {
-      scales[b][r] = inner[r] * outer[r] + s.nested_offset;
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    outer.need(source, k0 / 64 + b);
+    for (std::int64_t r = 0; r < kPanelRows; r += Vec::kLanes) {
+      const Vec inner = load_entries(s.nested_codebook, codes + b * kPanelRows + r);
+      store(&scales[b][r], add(mul(inner, load(&outer.values[r])), set1(s.nested_offset)));
     }
   }
 }
@@ -216,16 +241,19 @@ template <PanelFormat kFormat>
   }
 }
 
-/// Scales and minimums of a group whose first column is k0; `step` is that of block_scales.
+/// Scales and minimums of a group whose first column is k0; `step` is that of block_scales, `outer`
+/// that of the panel.
 template <PanelFormat kFormat>
 [[gnu::always_inline]] inline void expand_scales(const PanelSource& source,
                                                  const unsigned char* group, std::int64_t k0,
                                                  const GroupShape& shape, float step,
+                                                 [[maybe_unused]] OuterScales& outer,
                                                  ExpandedGroup& out) noexcept {
   constexpr PanelTraits kT = kTraits<kFormat>;
   const std::int64_t blocks = shape.columns / kT.block;
   if constexpr (kT.scale == ScaleForm::kNested) {
-    expand_nested_scales(source, group + shape.at.scales, k0, blocks, out.scales);
+    expand_nested_scales(source, group + shape.at.scales, k0, blocks, outer,
+                         out.scales);
   }
   for (std::int64_t b = 0; b < blocks; ++b) {
     for (std::int64_t r = 0; r < kPanelRows; r += Vec::kLanes) {

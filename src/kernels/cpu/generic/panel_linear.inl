@@ -3,13 +3,13 @@
 // A pair of panels is expanded group by group into a buffer in the level 1 cache (17 to 20 KiB),
 // which all rows of x then pass: at 64 rows and more the expansion is a few per cent. Of a single
 // panel the codes are taken as they stream by, which suits few rows: one stream is what the
-// processor fetches ahead best. Fetching by hand was slower at every distance tried (1 to 8 KiB).
+// processor fetches ahead best.
 //
 // What works on whole groups is not inlined into the loop over groups and gets the group's shape as
 // a constant: the compiler then keeps every address in an instruction and nothing in flags.
 #pragma once
 
-#include "kernels/cpu/generic/panel_tile.inl"
+#include "kernels/cpu/generic/panel_stream.inl"
 #include "kernels/cpu/generic/quantize_split.inl"
 
 namespace nolens {
@@ -21,7 +21,9 @@ struct PanelGroups {
   PanelSource sources[kPanels];
   const unsigned char* bytes[kPanels];
   typename Lanes::Bytes tables[kPanels];
+  typename Lanes::Bytes fine_tables[kPanels];
   float steps[kPanels];
+  OuterScales outer[kPanels];
 };
 
 /// How panels fall into tiles.
@@ -65,10 +67,10 @@ class NextLines {
 
   void fetch_some() noexcept {
     for (std::int64_t i = 0; i < each_ && left_ > 0; i += kCodeVectorBytes) {
-      left_ -= kCodeVectorBytes;
       for (const unsigned char* next : next_) {
-        __builtin_prefetch(next + left_, 0, 2);
+        __builtin_prefetch(next + (kBytes - left_), 0, 3);
       }
+      left_ -= kCodeVectorBytes;
     }
   }
 
@@ -79,25 +81,18 @@ class NextLines {
   std::int64_t left_ = 0;
 };
 
-/// A group of columns from k0 on, for all rows of x.
+/// Expanded groups for all rows of x.
 template <class Lanes, PanelFormat kFormat, bool kWhole, int kPanels>
-[[gnu::always_inline]] inline void multiply_expanded(const PanelPairArgs& a,
-                                                     const PanelGroups<Lanes, kPanels>& panels,
-                                                     std::int64_t k0, const GroupShape& shape,
-                                                     ExpandedGroup (&groups)[kPanels]) noexcept {
+[[gnu::always_inline]] inline void multiply_tiles(const PanelPairArgs& a, std::int64_t k0,
+                                                  const GroupShape& shape,
+                                                  const ExpandedGroup (&groups)[kPanels],
+                                                  NextLines<kFormat, kPanels>& next) noexcept {
   using Shape = PanelShape<Lanes, kPanels>;
-  for (int p = 0; p < kPanels; ++p) {
-    expand_scales<kFormat>(panels.sources[p], panels.bytes[p], k0, shape, panels.steps[p],
-                           groups[p]);
-    expand_codes<Lanes, kFormat>(panels.bytes[p], shape, panels.tables[p], groups[p]);
-  }
   const auto column = [&groups](int v) noexcept {
     return ExpandedColumn<Lanes>{groups + v / Shape::kPerPanel,
                                  v % Shape::kPerPanel * Lanes::kLanes};
   };
   const std::int64_t group = k0 / kGroupColumns;
-  constexpr std::int64_t kStrips = Shape::kVectors / Shape::kColumns;
-  NextLines<kFormat, kPanels> next(a, panels, k0, kStrips * ((a.m1 - a.m0) / Lanes::kTokens + 1));
   for (int v = 0; v < Shape::kVectors; v += Shape::kColumns) {
     std::int64_t m = a.m0;
     for (; m + Lanes::kTokens <= a.m1; m += Lanes::kTokens) {
@@ -111,36 +106,60 @@ template <class Lanes, PanelFormat kFormat, bool kWhole, int kPanels>
   }
 }
 
+/// A group of columns from k0 on, for all rows of x. The second bytes of a codebook are a second turn
+/// with the same buffer.
+template <class Lanes, PanelFormat kFormat, bool kWhole, int kPanels>
+[[gnu::always_inline]] inline void multiply_expanded(const PanelPairArgs& a,
+                                                     PanelGroups<Lanes, kPanels>& panels,
+                                                     std::int64_t k0, const GroupShape& shape,
+                                                     ExpandedGroup (&groups)[kPanels]) noexcept {
+  using Shape = PanelShape<Lanes, kPanels>;
+  constexpr std::int64_t kStrips = Shape::kVectors / Shape::kColumns;
+  NextLines<kFormat, kPanels> next(a, panels, k0, kStrips * ((a.m1 - a.m0) / Lanes::kTokens + 1));
+  for (int p = 0; p < kPanels; ++p) {
+    expand_scales<kFormat>(panels.sources[p], panels.bytes[p], k0, shape, panels.steps[p],
+                           panels.outer[p], groups[p]);
+    expand_codes<Lanes, kFormat>(panels.bytes[p], shape, panels.tables[p], groups[p]);
+  }
+  multiply_tiles<Lanes, kFormat, kWhole>(a, k0, shape, groups, next);
+  if constexpr (kHasFineCodebook<kFormat>) {
+    if (a.fine_codebook) {
+      for (int p = 0; p < kPanels; ++p) {
+        expand_scales<kFormat>(panels.sources[p], panels.bytes[p], k0, shape,
+                               panels.steps[p] * kFineStep, panels.outer[p], groups[p]);
+        expand_codes<Lanes, kFormat>(panels.bytes[p], shape, panels.fine_tables[p], groups[p]);
+      }
+      multiply_tiles<Lanes, kFormat, kWhole>(a, k0, shape, groups, next);
+    }
+  }
+}
+
 template <class Lanes, PanelFormat kFormat, int kPanels>
 [[gnu::noinline]] void multiply_whole_group(const PanelPairArgs& a,
-                                            const PanelGroups<Lanes, kPanels>& panels,
-                                            std::int64_t k0,
+                                            PanelGroups<Lanes, kPanels>& panels, std::int64_t k0,
                                             ExpandedGroup (&groups)[kPanels]) noexcept {
   multiply_expanded<Lanes, kFormat, true>(a, panels, k0, kWholeGroup<kFormat>, groups);
 }
 
 template <class Lanes, PanelFormat kFormat, int kPanels>
 [[gnu::noinline]] void multiply_short_group(const PanelPairArgs& a,
-                                            const PanelGroups<Lanes, kPanels>& panels,
-                                            std::int64_t k0,
+                                            PanelGroups<Lanes, kPanels>& panels, std::int64_t k0,
                                             ExpandedGroup (&groups)[kPanels]) noexcept {
   multiply_expanded<Lanes, kFormat, false>(a, panels, k0, group_shape<kFormat>(a.k, k0), groups);
 }
 
 /// A whole group of one panel for all rows of x, without the buffer of codes.
-template <class Lanes, PanelFormat kFormat>
+template <class Lanes, PanelFormat kFormat, bool kFine>
 [[gnu::noinline]] void multiply_streamed_group(const PanelPairArgs& a,
-                                               const PanelGroups<Lanes, 1>& panels, std::int64_t k0,
+                                               PanelGroups<Lanes, 1>& panels, std::int64_t k0,
                                                ExpandedGroup& scales) noexcept {
   using Shape = PanelShape<Lanes, 1>;
-  constexpr GroupShape kShape = kWholeGroup<kFormat>;
   constexpr int kT = Lanes::kTokens;
-  if constexpr (kScalesFirst<Lanes, kFormat>) {
-    expand_scales<kFormat>(panels.sources[0], panels.bytes[0], k0, kShape, panels.steps[0], scales);
-  }
+  StreamedGroup<Lanes, kFormat> streamed{
+      panels.sources[0],     panels.bytes[0], k0,              panels.tables[0],
+      panels.fine_tables[0], panels.steps[0], panels.outer[0], scales};
   const auto column = [&](int v) noexcept {
-    return StreamedColumn<Lanes, kFormat>{panels.bytes[0],  kShape.at,       v * Lanes::kLanes,
-                                          panels.tables[0], panels.steps[0], &scales};
+    return StreamedColumn<Lanes, kFormat, kFine>{&streamed, v * Lanes::kLanes};
   };
   const std::int64_t group = k0 / kGroupColumns;
   // With a tile or two the processor fetches ahead by itself; later ones find the group in its cache,
@@ -173,6 +192,7 @@ inline PanelGroups<Lanes, kPanels> first_groups(const PanelPairArgs& a) noexcept
     panels.sources[p] = {a.panels[p], a.scales[p], a.first_rows[p], a.k};
     panels.bytes[p] = a.panels[p] + a.k0 / kGroupColumns * kWholeGroup<kFormat>.at.bytes;
     panels.tables[p] = code_table<Lanes, kFormat>(panels.sources[p]);
+    panels.fine_tables[p] = fine_table<Lanes, kFormat>(panels.sources[p]);
     panels.steps[p] = code_step<kFormat>(panels.sources[p]);
     if (a.k0 == 0) {
       __builtin_memset(a.y[p], 0,
@@ -199,18 +219,25 @@ inline void multiply_groups(const PanelPairArgs& a, ExpandedGroup (&groups)[kPan
   }
 }
 
+template <class Lanes, PanelFormat kFormat, bool kFine>
+void stream_panel(const PanelPairArgs& a) noexcept {
+  ExpandedGroup group[1];
+  multiply_groups<Lanes, kFormat, 1>(a, group, [&](auto& panels, std::int64_t k) noexcept {
+    multiply_streamed_group<Lanes, kFormat, kFine>(a, panels, k, group[0]);
+  });
+}
+
 template <class Lanes, PanelFormat kFormat>
 void panel_pair(const PanelPairArgs& a) noexcept {
-  if (a.panels[1] == nullptr) {
-    ExpandedGroup group[1];
-    multiply_groups<Lanes, kFormat, 1>(a, group, [&](const auto& panels, std::int64_t k) noexcept {
-      multiply_streamed_group<Lanes, kFormat>(a, panels, k, group[0]);
-    });
-  } else {
+  if (a.panels[1] != nullptr) {
     ExpandedGroup groups[2];
-    multiply_groups<Lanes, kFormat, 2>(a, groups, [&](const auto& panels, std::int64_t k) noexcept {
+    multiply_groups<Lanes, kFormat, 2>(a, groups, [&](auto& panels, std::int64_t k) noexcept {
       multiply_whole_group<Lanes, kFormat>(a, panels, k, groups);
     });
+  } else if (kHasFineCodebook<kFormat> && a.fine_codebook) {
+    stream_panel<Lanes, kFormat, kHasFineCodebook<kFormat>>(a);
+  } else {
+    stream_panel<Lanes, kFormat, false>(a);
   }
 }
 

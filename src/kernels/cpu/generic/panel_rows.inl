@@ -22,10 +22,11 @@ struct PanelRowFormat {
                              panel * kPanelRows, w.cols};
     constexpr std::int64_t kGroupBytes = group_offsets(kT, kGroupColumns).bytes;
     ExpandedGroup scales;
+    OuterScales outer;
     for (std::int64_t k = k0; k < k0 + count; k += kGroupColumns) {
       const unsigned char* group = source.data + k / kGroupColumns * kGroupBytes;
       const GroupShape shape = group_shape<kFormat>(w.cols, k);
-      expand_scales<kFormat>(source, group, k, shape, 1.0F, scales);
+      expand_scales<kFormat>(source, group, k, shape, 1.0F, outer, scales);
       const std::int64_t columns = smaller(shape.columns, k0 + count - k);
       for (std::int64_t step = 0; step < columns / kStepColumns; ++step) {
         for (std::int64_t i = 0; i < kStepColumns; ++i) {

@@ -35,6 +35,10 @@ template <class Lanes, PanelFormat kFormat>
 inline constexpr std::int32_t kZero =
     Lanes::kSignedBytes&& kTraits<kFormat>.zero == 128 ? 0 : kTraits<kFormat>.zero;
 
+/// Whether codes are below 16 by far, see Lanes::dot.
+template <PanelFormat kFormat>
+inline constexpr bool kSmallCodes = !kTraits<kFormat>.codebook && kTraits<kFormat>.code_bits < 8;
+
 /// A vector of weight rows whose codes and scales were expanded.
 template <class Lanes>
 struct ExpandedColumn {
@@ -52,60 +56,8 @@ struct ExpandedColumn {
   }
 };
 
-/// Whether scales are expanded also where codes are not: nested ones, and where the vectors of
-/// floats at hand are not those of the products (AVX-512 without VNNI).
-template <class Lanes, PanelFormat kFormat>
-inline constexpr bool kScalesFirst =
-    kTraits<kFormat>.scale == ScaleForm::kNested || Vec::kLanes != Lanes::kLanes;
-
-/// The same from the panel itself, for tiles that use every code once or twice.
-template <class Lanes, PanelFormat kFormat>
-struct StreamedColumn {
-  using Bytes = typename Lanes::Bytes;
-  const unsigned char* group;
-  GroupOffsets at;
-  std::int64_t lane;
-  Bytes table;
-  float step;
-  const ExpandedGroup* expanded;  // scales, if they come first
-
-  [[nodiscard]] typename Lanes::Ints codes(std::int64_t s) const noexcept {
-    constexpr std::int64_t kBits = kTraits<kFormat>.code_bits;
-    const unsigned char* low = group + 4 * lane;
-    if constexpr (kBits == 8) {
-      constexpr unsigned char kFlip = Lanes::kSignedBytes ? 0x80 : 0;
-      return Lanes::to_codes(load_bytes<Bytes>(low + s * kCodeVectorBytes) ^ kFlip);
-    } else {
-      const Bytes both = load_bytes<Bytes>(low + s / 2 * kCodeVectorBytes);
-      Bytes code = s % 2 == 0 ? both & 15 : both >> 4;
-      if constexpr (kBits > 4) {
-        code |= high_bits<kFormat, Bytes>(low + at.high + s / 8 * (kBits - 4) * kCodeVectorBytes,
-                                          static_cast<int>(s % 8));
-      }
-      if constexpr (kTraits<kFormat>.codebook) {
-        code = Lanes::lookup(table, code);
-      }
-      return Lanes::to_codes(code);
-    }
-  }
-  [[nodiscard]] typename Lanes::Floats scales(std::int64_t b) const noexcept {
-    if constexpr (kScalesFirst<Lanes, kFormat>) {
-      return Lanes::load(&expanded->scales[b][lane]);
-    } else {
-      return block_scales<kFormat>(group, at, b, lane, step, nullptr).v;
-    }
-  }
-  [[nodiscard]] typename Lanes::Floats minimums(std::int64_t b) const noexcept {
-    if constexpr (kScalesFirst<Lanes, kFormat>) {
-      return Lanes::load(&expanded->minimums[b][lane]);
-    } else {
-      return block_minimums<kFormat>(group, at, b, lane).v;
-    }
-  }
-};
-
 /// sums[t][c] += the 4 products of step s.
-template <class Lanes, bool kSmallCodes, class Column, int kT, int kC>
+template <class Lanes, bool kSmall, class Column, int kT, int kC>
 [[gnu::always_inline]] inline void add_step(const Column (&columns)[kC], const std::int8_t* x,
                                             std::int64_t s,
                                             typename Lanes::Ints (&sums)[kT][kC]) noexcept {
@@ -119,14 +71,14 @@ template <class Lanes, bool kSmallCodes, class Column, int kT, int kC>
     const typename Lanes::Ints four = Lanes::repeat4(x + t * kGroupColumns + s * kStepColumns);
 #pragma GCC unroll 4
     for (int c = 0; c < kC; ++c) {
-      sums[t][c] = Lanes::template dot<kSmallCodes>(sums[t][c], w[c], four);
+      sums[t][c] = Lanes::template dot<kSmall>(sums[t][c], w[c], four);
     }
   }
 }
 
 /// Adds 128 times the products of the high parts of one row of x, in the steps of a block that have
 /// any.
-template <class Lanes, bool kSmallCodes, class Column, int kC>
+template <class Lanes, bool kSmall, class Column, int kC>
 [[gnu::always_inline]] inline void add_high_steps(const Column (&columns)[kC],
                                                   const std::int8_t* high, std::int64_t first_step,
                                                   std::uint64_t steps,
@@ -137,12 +89,12 @@ template <class Lanes, bool kSmallCodes, class Column, int kC>
     upper[0][c] = Lanes::zero();
   }
   do {
-    add_step<Lanes, kSmallCodes>(columns, high, first_step + __builtin_ctzll(steps), upper);
+    add_step<Lanes, kSmall>(columns, high, first_step + __builtin_ctzll(steps), upper);
     steps &= steps - 1;
   } while (steps != 0);
 #pragma GCC unroll 4
   for (int c = 0; c < kC; ++c) {
-    sums[c] = Lanes::add(sums[c], Lanes::shift_left_7(upper[0][c]));
+    sums[c] = Lanes::add(sums[c], Lanes::template shift_left<7>(upper[0][c]));
   }
 }
 
@@ -153,82 +105,105 @@ inline constexpr int kBlocksAtOnce = kSums >= 8   ? 1
                                      : kSums >= 4 ? 2
                                                   : 4;
 
-/// total[t][c] += the blocks [b0, b0 + kB)
-template <class Lanes, PanelFormat kFormat, int kB, class Column, int kT, int kC>
-[[gnu::always_inline]] inline void add_blocks(const SplitGroup& x, std::int64_t b0,
-                                              const Column (&w)[kC],
-                                              typename Lanes::Floats (&total)[kT][kC]) noexcept {
-  using IntSums = typename Lanes::Ints;
-  constexpr PanelTraits kT4 = kTraits<kFormat>;
-  constexpr bool kSmallCodes = !kT4.codebook && kT4.code_bits < 8;
-  constexpr std::int64_t kBlocks = kGroupColumns / kT4.block;
-  constexpr std::int64_t kSteps = kT4.block / kStepColumns;
-  constexpr std::uint64_t kStepMask = (1ULL << static_cast<unsigned>(kSteps)) - 1;
-  IntSums sums[kB][kT][kC];
-#pragma GCC unroll 4
-  for (int i = 0; i < kB; ++i) {
+/// What the sums of a block begin with: -zero * sum of x. Vectors shift while the multiplier is busy
+/// with products.
+template <class Lanes, PanelFormat kFormat, int kT, int kC>
+[[gnu::always_inline]] inline void start_block(const SplitGroup& x, std::int64_t b,
+                                               typename Lanes::Ints (&sums)[kT][kC]) noexcept {
+  constexpr std::int64_t kBlocks = kGroupColumns / kTraits<kFormat>.block;
 #pragma GCC unroll 8
-    for (int t = 0; t < kT; ++t) {
-      // -zero * sum of x: vectors shift while the multiplier is busy with products.
-      IntSums start = Lanes::zero();
-      if constexpr (kZero<Lanes, kFormat> != 0) {
-        start = Lanes::template minus_multiple<kZero<Lanes, kFormat>>(
-            Lanes::set1(x.sums[t * kBlocks + b0 + i]));
-      }
-#pragma GCC unroll 4
-      for (int c = 0; c < kC; ++c) {
-        sums[i][t][c] = start;
-      }
+  for (int t = 0; t < kT; ++t) {
+    typename Lanes::Ints start = Lanes::zero();
+    if constexpr (kZero<Lanes, kFormat> != 0) {
+      start = Lanes::template minus_multiple<kZero<Lanes, kFormat>>(
+          Lanes::set1(x.sums[t * kBlocks + b]));
     }
-    // Row by row, though a tile has all steps that any of its rows has: few steps are shared, and
-    // what a wrong guess of these branches costs passes while products wait for their turn.
-    const std::int64_t first_step = (b0 + i) * kSteps;
-#pragma GCC unroll 8
-    for (int t = 0; t < kT; ++t) {
-      const std::uint64_t steps =
-          (x.high_steps[t] >> static_cast<unsigned>(first_step)) & kStepMask;
-      if (steps != 0) {
-        add_high_steps<Lanes, kSmallCodes>(w, x.high + t * kGroupColumns, first_step, steps,
-                                           sums[i][t]);
-      }
+#pragma GCC unroll 4
+    for (int c = 0; c < kC; ++c) {
+      sums[t][c] = start;
     }
   }
+}
+
+/// The products of high parts in block b. Row by row, though a tile has all steps that any of its
+/// rows has: few steps are shared, and what a wrong guess of these branches costs passes while
+/// products wait for their turn.
+template <class Lanes, PanelFormat kFormat, class Column, int kT, int kC>
+[[gnu::always_inline]] inline void add_high_parts(const SplitGroup& x, std::int64_t b,
+                                                  const Column (&w)[kC],
+                                                  typename Lanes::Ints (&sums)[kT][kC]) noexcept {
+  constexpr std::int64_t kSteps = kTraits<kFormat>.block / kStepColumns;
+  constexpr std::uint64_t kStepMask = (1ULL << static_cast<unsigned>(kSteps)) - 1;
+#pragma GCC unroll 8
+  for (int t = 0; t < kT; ++t) {
+    const std::uint64_t steps = (x.high_steps[t] >> static_cast<unsigned>(b * kSteps)) & kStepMask;
+    if (steps != 0) {
+      add_high_steps<Lanes, kSmallCodes<kFormat>>(w, x.high + t * kGroupColumns, b * kSteps, steps,
+                                                  sums[t]);
+    }
+  }
+}
+
+/// sums[i] += the products of low parts in block b0 + i.
+template <class Lanes, PanelFormat kFormat, class Column, int kB, int kT, int kC>
+[[gnu::always_inline]] inline void add_low_parts(
+    const SplitGroup& x, std::int64_t b0, const Column (&w)[kC],
+    typename Lanes::Ints (&sums)[kB][kT][kC]) noexcept {
+  constexpr std::int64_t kSteps = kTraits<kFormat>.block / kStepColumns;
 #pragma GCC unroll 16
   for (std::int64_t s = 0; s < kSteps; ++s) {
 #pragma GCC unroll 4
     for (int i = 0; i < kB; ++i) {
-      add_step<Lanes, kSmallCodes>(w, x.low, (b0 + i) * kSteps + s, sums[i]);
+      add_step<Lanes, kSmallCodes<kFormat>>(w, x.low, (b0 + i) * kSteps + s, sums[i]);
     }
   }
+}
+
+/// total[t][c] += the sums of block b with its scales and minimums.
+template <class Lanes, PanelFormat kFormat, class Column, int kT, int kC>
+[[gnu::always_inline]] inline void add_scaled(const SplitGroup& x, std::int64_t b,
+                                              const Column (&w)[kC],
+                                              const typename Lanes::Ints (&sums)[kT][kC],
+                                              typename Lanes::Floats (&total)[kT][kC]) noexcept {
+  constexpr std::int64_t kBlocks = kGroupColumns / kTraits<kFormat>.block;
 #pragma GCC unroll 4
-  for (int i = 0; i < kB; ++i) {
-#pragma GCC unroll 4
-    for (int c = 0; c < kC; ++c) {
-      const auto scale = w[c].scales(b0 + i);
+  for (int c = 0; c < kC; ++c) {
+    const auto scale = w[c].scales(b);
+#pragma GCC unroll 8
+    for (int t = 0; t < kT; ++t) {
+      total[t][c] = Lanes::fma(scale, Lanes::to_floats(sums[t][c]), total[t][c]);
+    }
+    if constexpr (kTraits<kFormat>.minimum) {
+      const auto minimum = w[c].minimums(b);
 #pragma GCC unroll 8
       for (int t = 0; t < kT; ++t) {
-        total[t][c] = Lanes::fma(scale, Lanes::to_floats(sums[i][t][c]), total[t][c]);
-      }
-      if constexpr (kT4.minimum) {
-        const auto minimum = w[c].minimums(b0 + i);
-#pragma GCC unroll 8
-        for (int t = 0; t < kT; ++t) {
-          const auto sum = static_cast<float>(x.sums[t * kBlocks + b0 + i]);
-          total[t][c] = Lanes::fma(minimum, Lanes::set1_float(sum), total[t][c]);
-        }
+        const auto sum = static_cast<float>(x.sums[t * kBlocks + b]);
+        total[t][c] = Lanes::fma(minimum, Lanes::set1_float(sum), total[t][c]);
       }
     }
   }
 }
 
-/// y[c][t] = fma(scale of x, sum over the group's blocks, y[c][t]). kWhole: the group has 256
-/// columns.
-template <class Lanes, PanelFormat kFormat, bool kWhole, int kT, class Column, int kC>
-[[gnu::always_inline]] inline void panel_tile(const SplitGroup& x, std::int64_t columns,
+/// total[t][c] += the blocks [b0, b0 + kB)
+template <class Lanes, PanelFormat kFormat, int kB, class Column, int kT, int kC>
+[[gnu::always_inline]] inline void add_blocks(const SplitGroup& x, std::int64_t b0,
                                               const Column (&w)[kC],
-                                              float* const (&y)[kC]) noexcept {
-  constexpr int kB = kWhole ? kBlocksAtOnce<kT * kC> : 1;
-  typename Lanes::Floats total[kT][kC];
+                                              typename Lanes::Floats (&total)[kT][kC]) noexcept {
+  typename Lanes::Ints sums[kB][kT][kC];
+#pragma GCC unroll 4
+  for (int i = 0; i < kB; ++i) {
+    start_block<Lanes, kFormat>(x, b0 + i, sums[i]);
+    add_high_parts<Lanes, kFormat>(x, b0 + i, w, sums[i]);
+  }
+  add_low_parts<Lanes, kFormat>(x, b0, w, sums);
+#pragma GCC unroll 4
+  for (int i = 0; i < kB; ++i) {
+    add_scaled<Lanes, kFormat>(x, b0 + i, w, sums[i], total);
+  }
+}
+
+template <class Lanes, int kT, int kC>
+[[gnu::always_inline]] inline void set_zero(typename Lanes::Floats (&total)[kT][kC]) noexcept {
 #pragma GCC unroll 8
   for (int t = 0; t < kT; ++t) {
 #pragma GCC unroll 4
@@ -236,9 +211,13 @@ template <class Lanes, PanelFormat kFormat, bool kWhole, int kT, class Column, i
       total[t][c] = Lanes::zero_floats();
     }
   }
-  for (std::int64_t b = 0; b < columns / kTraits<kFormat>.block; b += kB) {
-    add_blocks<Lanes, kFormat, kB>(x, b, w, total);
-  }
+}
+
+/// y[c][t] = fma(scale of x, total[t][c], y[c][t])
+template <class Lanes, int kT, int kC>
+[[gnu::always_inline]] inline void add_to_rows(const SplitGroup& x,
+                                               const typename Lanes::Floats (&total)[kT][kC],
+                                               float* const (&y)[kC]) noexcept {
 #pragma GCC unroll 4
   for (int c = 0; c < kC; ++c) {
 #pragma GCC unroll 8
@@ -247,6 +226,20 @@ template <class Lanes, PanelFormat kFormat, bool kWhole, int kT, class Column, i
       Lanes::store(out, Lanes::fma(Lanes::set1_float(x.scales[t]), total[t][c], Lanes::load(out)));
     }
   }
+}
+
+/// y[c] += scale of x * sum over the group's blocks. kWhole: the group has 256 columns.
+template <class Lanes, PanelFormat kFormat, bool kWhole, int kT, int kC>
+[[gnu::always_inline]] inline void panel_tile(const SplitGroup& x, std::int64_t columns,
+                                              const ExpandedColumn<Lanes> (&w)[kC],
+                                              float* const (&y)[kC]) noexcept {
+  constexpr int kB = kWhole ? kBlocksAtOnce<kT * kC> : 1;
+  typename Lanes::Floats total[kT][kC];
+  set_zero<Lanes>(total);
+  for (std::int64_t b = 0; b < columns / kTraits<kFormat>.block; b += kB) {
+    add_blocks<Lanes, kFormat, kB>(x, b, w, total);
+  }
+  add_to_rows<Lanes>(x, total, y);
 }
 
 }  // namespace

@@ -41,7 +41,10 @@ struct PanelLanes {
 #endif
   }
   static Ints add(Ints a, Ints b) noexcept { return vaddq_s32(a, b); }
-  static Ints shift_left_7(Ints a) noexcept { return vshlq_n_s32(a, 7); }
+  template <int kBits>
+  static Ints shift_left(Ints a) noexcept {
+    return vshlq_n_s32(a, kBits);
+  }
   /// -kFactor * a; kFactor is a power of two.
   template <std::int32_t kFactor>
   static Ints minus_multiple(Ints a) noexcept {
@@ -52,6 +55,7 @@ struct PanelLanes {
   static Floats to_floats(Ints a) noexcept { return vcvtq_f32_s32(a); }
   static Floats load(const float* p) noexcept { return vld1q_f32(p); }
   static void store(float* p, Floats a) noexcept { vst1q_f32(p, a); }
+  static Floats multiply(Floats a, Floats b) noexcept { return vmulq_f32(a, b); }
   static Floats fma(Floats a, Floats b, Floats c) noexcept { return vfmaq_f32(c, a, b); }
 
   static Bytes load_table(const unsigned char (&table)[16]) noexcept {

@@ -42,7 +42,10 @@ struct PanelLanes {
     return sum + w[0] * xs[0] + w[1] * xs[1] + w[2] * xs[2] + w[3] * xs[3];
   }
   static Ints add(Ints a, Ints b) noexcept { return a + b; }
-  static Ints shift_left_7(Ints a) noexcept { return a * 128; }
+  template <int kBits>
+  static Ints shift_left(Ints a) noexcept {
+    return a * (1 << kBits);
+  }
   /// -kFactor * a; kFactor is a power of two.
   template <std::int32_t kFactor>
   static Ints minus_multiple(Ints a) noexcept { return -kFactor * a; }
@@ -51,6 +54,7 @@ struct PanelLanes {
   static Floats to_floats(Ints a) noexcept { return static_cast<float>(a); }
   static Floats load(const float* p) noexcept { return *p; }
   static void store(float* p, Floats a) noexcept { *p = a; }
+  static Floats multiply(Floats a, Floats b) noexcept { return a * b; }
   static Floats fma(Floats a, Floats b, Floats c) noexcept { return a * b + c; }
 
   static Bytes load_table(const unsigned char (&table)[16]) noexcept {

@@ -76,6 +76,10 @@ inline float half_at(const unsigned char* p) noexcept {
 inline Vec load_i8(const unsigned char* p) noexcept {
   return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(as_m128i(p))))};
 }
+inline Vec load_entries(const float* table, const unsigned char* bytes) noexcept {
+  const __m256i index = _mm256_cvtepu8_epi32(_mm_loadl_epi64(as_m128i(bytes)));
+  return {_mm256_i32gather_ps(table, index, 4)};
+}
 inline Vec load_f32_partial(const unsigned char* p, std::int64_t n) noexcept {
   alignas(32) float buffer[8] = {};
   __builtin_memcpy(buffer, p, static_cast<unsigned long>(n) * 4);

@@ -67,6 +67,10 @@ inline Vec load_i8(const unsigned char* p) noexcept {
   const auto* bytes = static_cast<const __m128i*>(static_cast<const void*>(p));
   return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(bytes)))};
 }
+inline Vec load_entries(const float* table, const unsigned char* bytes) noexcept {
+  const auto* from = static_cast<const __m128i*>(static_cast<const void*>(bytes));
+  return {_mm512_i32gather_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from)), table, 4)};
+}
 inline Vec load_f32_partial(const unsigned char* p, std::int64_t n) noexcept {
   return {_mm512_maskz_loadu_ps(first_lanes(n), static_cast<const void*>(p))};
 }

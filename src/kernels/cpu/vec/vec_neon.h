@@ -73,6 +73,12 @@ inline Vec load_i8(const unsigned char* p) noexcept {
   const int16x8_t wide = vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(four)));
   return {vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)))};
 }
+inline Vec load_entries(const float* table, const unsigned char* bytes) noexcept {
+  float32x4_t values = vdupq_n_f32(table[bytes[0]]);
+  values = vsetq_lane_f32(table[bytes[1]], values, 1);
+  values = vsetq_lane_f32(table[bytes[2]], values, 2);
+  return {vsetq_lane_f32(table[bytes[3]], values, 3)};
+}
 inline Vec load_f32_partial(const unsigned char* p, std::int64_t n) noexcept {
   float buffer[4] = {};
   __builtin_memcpy(buffer, p, static_cast<unsigned long>(n) * 4);

@@ -112,6 +112,9 @@ inline float half_at(const unsigned char* p) noexcept {
 inline Vec load_i8(const unsigned char* p) noexcept {
   return {static_cast<float>(static_cast<std::int8_t>(*p))};
 }
+inline Vec load_entries(const float* table, const unsigned char* bytes) noexcept {
+  return {table[*bytes]};
+}
 inline Vec load_f32_partial(const unsigned char*, std::int64_t) noexcept {
   return {0.0F};
 }
