@@ -39,6 +39,21 @@ TEST(ByteCodebook, EntriesAreNearestMultiplesOfTheStep) {
   }
 }
 
+TEST(ByteCodebook, SecondBytesLeaveLessThanA256thOfTheStep) {
+  for (const auto& codebook : {kNf4, kFp4}) {
+    const ByteCodebook bytes = byte_codebook(codebook);
+    bool any = false;
+    for (std::size_t i = 0; i < codebook.size(); ++i) {
+      const int fine = bytes.fine[i] - kCodebookZero;
+      any = any || fine != 0;
+      const float value = bytes.step * (static_cast<float>(bytes.codes[i] - kCodebookZero) +
+                                        kFineStep * static_cast<float>(fine));
+      EXPECT_LE(std::abs(value - codebook[i]), bytes.step * kFineStep);
+    }
+    EXPECT_TRUE(any);
+  }
+}
+
 TEST(ByteCodebook, StepsAreChosenForTheLeastError) {
   // With the largest entry at 127 the sums of squares are 7.7e-5 and 8.4e-5.
   EXPECT_LT(squared_error(kNf4, byte_codebook(kNf4)), 4.8e-5);

@@ -39,9 +39,9 @@ class PanelWeights {
   }
   [[nodiscard]] const WeightMatrix& view() const noexcept { return view_; }
   [[nodiscard]] PanelFormat format() const noexcept { return *format_; }
-  /// The same with the values that integer products use: codebooks rounded to bytes, without the
-  /// rounding to the type that the weight had.
-  [[nodiscard]] WeightMatrix byte_view() {
+  /// The same with the values that integer products use: codebooks rounded to one byte or two,
+  /// without the rounding to the type that the weight had.
+  [[nodiscard]] WeightMatrix rounded_view(bool byte_codebook) {
     WeightMatrix view = view_;
     if (view.scales != nullptr) {
       const StoredRows stored(view_);
@@ -49,10 +49,12 @@ class PanelWeights {
       byte_scales_ = scales_;
       byte_scales_.value_dtype = DType::kF32;
       for (std::size_t i = 0; i < 16; ++i) {
+        const int fine = byte_codebook ? 0 : bytes.fine_bytes[i] - kCodebookZero;
         byte_scales_.codebook[i] =
-            bytes.code_step * static_cast<float>(bytes.code_bytes[i] - kCodebookZero);
+            bytes.code_step * (static_cast<float>(bytes.code_bytes[i] - kCodebookZero) +
+                               kFineStep * static_cast<float>(fine));
         EXPECT_LE(std::abs(byte_scales_.codebook[i] - scales_.codebook[i]),
-                  0.501F * bytes.code_step);
+                  bytes.code_step * (byte_codebook ? 0.501F : 1.01F * kFineStep));
       }
       view.scales = &byte_scales_;
     }
@@ -201,34 +203,40 @@ TEST_P(PanelTable, GroupsWithoutFiniteOrLargeValues) {
   }
 }
 
+/// y = x * w^T + bias as integer products have it, summed in double precision.
+void expect_products(const Split& split, const WeightMatrix& w, const std::vector<float>& bias,
+                     const std::vector<float>& y) {
+  for (std::int64_t i = 0; i < split.rows; ++i) {
+    for (std::int64_t n = 0; n < w.rows; ++n) {
+      double sum = bias[static_cast<std::size_t>(n)];
+      double magnitude = std::abs(sum);
+      for (std::int64_t k = 0; k < w.cols; ++k) {
+        const double product = split.value(i, k) * static_cast<double>(panel_value(w, n, k));
+        sum += product;
+        magnitude += std::abs(product);
+      }
+      ASSERT_NEAR(y[static_cast<std::size_t>(i * w.rows + n)], sum,
+                  static_cast<double>(w.cols) * kEps * magnitude)
+          << dtype_name(w.dtype) << " row " << i << " output " << n;
+    }
+  }
+}
+
 TEST_P(PanelTable, ProductsAreThoseOfTheIntegers) {
   Random random(4);
   ThreadPool pool(1);
-  const auto kernels = make_cpu_kernels(table(), pool, {});
-  for (const DType dtype : kPanelDTypes) {
-    for (const std::int64_t m : {1, 3, 4, 9}) {
-      const std::int64_t cols = panel_cols(dtype, m % 2, 192);
-      const std::int64_t rows = 16 * m + 5;
-      PanelWeights weights(dtype, rows, cols, random);
-      const WeightMatrix bytes = weights.byte_view();
-      const std::vector<float> x = with_outliers(random, m, cols);
-      const std::vector<float> bias = random.normals(rows);
-      const Split split(table(), x, m, cols);
-      std::vector<float> y(static_cast<std::size_t>(m * rows));
-      kernels->linear({x.data(), m, cols}, weights.view(), bias, {y.data(), m, rows});
-      for (std::int64_t i = 0; i < m; ++i) {
-        for (std::int64_t n = 0; n < rows; ++n) {
-          double sum = bias[static_cast<std::size_t>(n)];
-          double magnitude = std::abs(sum);
-          for (std::int64_t k = 0; k < cols; ++k) {
-            const auto w = static_cast<double>(panel_value(bytes, n, k));
-            sum += split.value(i, k) * w;
-            magnitude += std::abs(split.value(i, k) * w);
-          }
-          ASSERT_NEAR(y[static_cast<std::size_t>(i * rows + n)], sum,
-                      static_cast<double>(cols) * kEps * magnitude)
-              << dtype_name(dtype) << " row " << i << " output " << n;
-        }
+  for (const bool byte_codebook : {false, true}) {
+    const auto kernels = make_cpu_kernels(table(), pool, {.byte_codebook = byte_codebook});
+    for (const DType dtype : kPanelDTypes) {
+      for (const std::int64_t m : {1, 3, 4, 9, 21}) {
+        const std::int64_t cols = panel_cols(dtype, 1, m % 2 == 0 ? 0 : 192);
+        const std::int64_t rows = 16 * m + 5;
+        PanelWeights weights(dtype, rows, cols, random);
+        const std::vector<float> x = with_outliers(random, m, cols);
+        const std::vector<float> bias = random.normals(rows);
+        std::vector<float> y(static_cast<std::size_t>(m * rows));
+        kernels->linear({x.data(), m, cols}, weights.view(), bias, {y.data(), m, rows});
+        expect_products(Split(table(), x, m, cols), weights.rounded_view(byte_codebook), bias, y);
       }
     }
   }
@@ -240,29 +248,30 @@ TEST_P(PanelTable, TheSameBitsForAnySplitOfRowsAndThreads) {
   ThreadPool three(3);
   const auto alone = make_cpu_kernels(table(), one, {});
   const auto together = make_cpu_kernels(table(), three, {});
-  for (const DType dtype : kPanelDTypes) {
-    const std::int64_t m = 13;
-    const std::int64_t cols = panel_cols(dtype, 1, 64);
-    const std::int64_t rows = 72;
-    const PanelWeights weights(dtype, rows, cols, random);
-    const std::vector<float> x = with_outliers(random, m, cols);
-    std::vector<float> by_row(static_cast<std::size_t>(m * rows));
-    std::vector<float> at_once(by_row.size());
-    for (std::int64_t i = 0; i < m; ++i) {
-      alone->linear({x.data() + i * cols, 1, cols}, weights.view(), {},
-                    {by_row.data() + i * rows, 1, rows});
-    }
-    together->linear({x.data(), m, cols}, weights.view(), {}, {at_once.data(), m, rows});
-    EXPECT_EQ(by_row, at_once) << dtype_name(dtype);
+  // Streamed one by one, and 21 rows with panels in pairs.
+  for (const std::int64_t m : {13, 21})
+    for (const DType dtype : kPanelDTypes) {
+      const std::int64_t cols = panel_cols(dtype, 1, 64);
+      const std::int64_t rows = 72;
+      const PanelWeights weights(dtype, rows, cols, random);
+      const std::vector<float> x = with_outliers(random, m, cols);
+      std::vector<float> by_row(static_cast<std::size_t>(m * rows));
+      std::vector<float> at_once(by_row.size());
+      for (std::int64_t i = 0; i < m; ++i) {
+        alone->linear({x.data() + i * cols, 1, cols}, weights.view(), {},
+                      {by_row.data() + i * rows, 1, rows});
+      }
+      together->linear({x.data(), m, cols}, weights.view(), {}, {at_once.data(), m, rows});
+      EXPECT_EQ(by_row, at_once) << dtype_name(dtype);
 
-    std::vector<float> parts[2] = {std::vector<float>(by_row.size()),
-                                   std::vector<float>(by_row.size())};
-    const LinearPart both[2] = {{weights.view(), {}, {parts[0].data(), m, rows}},
-                                {weights.view(), {}, {parts[1].data(), m, rows}}};
-    together->linear_parts({x.data(), m, cols}, both);
-    EXPECT_EQ(parts[0], by_row) << dtype_name(dtype);
-    EXPECT_EQ(parts[1], by_row) << dtype_name(dtype);
-  }
+      std::vector<float> parts[2] = {std::vector<float>(by_row.size()),
+                                     std::vector<float>(by_row.size())};
+      const LinearPart both[2] = {{weights.view(), {}, {parts[0].data(), m, rows}},
+                                  {weights.view(), {}, {parts[1].data(), m, rows}}};
+      together->linear_parts({x.data(), m, cols}, both);
+      EXPECT_EQ(parts[0], by_row) << dtype_name(dtype);
+      EXPECT_EQ(parts[1], by_row) << dtype_name(dtype);
+    }
 }
 
 TEST_P(PanelTable, GatedProductIsTheProductsThenTheActivation) {

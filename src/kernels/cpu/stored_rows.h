@@ -11,8 +11,8 @@
 
 namespace nolens {
 
-/// Entries of a codebook as bytes, step * (codes[i] - kCodebookZero), and what that leaves as bytes of
-/// step * kFineStep. Both together have 16 bits.
+/// Entries of a codebook as bytes, step * (codes[i] - kCodebookZero), and what that leaves as bytes
+/// of step * kFineStep. Both together have 16 bits.
 struct ByteCodebook {
   float step = 1.0F;
   std::array<unsigned char, 16> codes{};

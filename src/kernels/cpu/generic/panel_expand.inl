@@ -164,8 +164,8 @@ template <class Lanes, PanelFormat kFormat>
   }
 }
 
-/// The outer scales of a panel's 16 rows for blocks [begin, end) of them: nested scales share one over
-/// many blocks, so that groups that follow each other mostly find theirs here.
+/// The outer scales of a panel's 16 rows for blocks [begin, end) of them: nested scales share one
+/// over many blocks, so that groups that follow each other mostly find theirs here.
 struct OuterScales {
   alignas(64) float values[16];
   std::int64_t begin = 0;
@@ -176,7 +176,8 @@ struct OuterScales {
       return;
     }
     const BlockScales& s = *source.scales;
-    // A power of two, formats/bitsandbytes.cpp; divisions would take longer than a group's products.
+    // A power of two, formats/bitsandbytes.cpp; divisions would take longer than a group's
+    // products.
     const auto shift =
         static_cast<unsigned>(__builtin_ctzll(static_cast<std::uint64_t>(s.nested_block_size)));
     const std::int64_t last = s.rows - 1;
@@ -252,8 +253,7 @@ template <PanelFormat kFormat>
   constexpr PanelTraits kT = kTraits<kFormat>;
   const std::int64_t blocks = shape.columns / kT.block;
   if constexpr (kT.scale == ScaleForm::kNested) {
-    expand_nested_scales(source, group + shape.at.scales, k0, blocks, outer,
-                         out.scales);
+    expand_nested_scales(source, group + shape.at.scales, k0, blocks, outer, out.scales);
   }
   for (std::int64_t b = 0; b < blocks; ++b) {
     for (std::int64_t r = 0; r < kPanelRows; r += Vec::kLanes) {

@@ -106,8 +106,8 @@ template <class Lanes, PanelFormat kFormat, bool kWhole, int kPanels>
   }
 }
 
-/// A group of columns from k0 on, for all rows of x. The second bytes of a codebook are a second turn
-/// with the same buffer.
+/// A group of columns from k0 on, for all rows of x. The second bytes of a codebook are a second
+/// turn with the same buffer.
 template <class Lanes, PanelFormat kFormat, bool kWhole, int kPanels>
 [[gnu::always_inline]] inline void multiply_expanded(const PanelPairArgs& a,
                                                      PanelGroups<Lanes, kPanels>& panels,
@@ -156,15 +156,16 @@ template <class Lanes, PanelFormat kFormat, bool kFine>
   using Shape = PanelShape<Lanes, 1>;
   constexpr int kT = Lanes::kTokens;
   StreamedGroup<Lanes, kFormat> streamed{
-      panels.sources[0],     panels.bytes[0], k0,              panels.tables[0],
-      panels.fine_tables[0], panels.steps[0], panels.outer[0], scales};
+      panels.sources[0], panels.bytes[0], k0,    panels.tables[0], panels.fine_tables[0],
+      panels.steps[0],   panels.outer[0], scales};
   const auto column = [&](int v) noexcept {
     return StreamedColumn<Lanes, kFormat, kFine>{&streamed, v * Lanes::kLanes};
   };
   const std::int64_t group = k0 / kGroupColumns;
-  // With a tile or two the processor fetches ahead by itself; later ones find the group in its cache,
-  // and it would stop.
-  NextLines<kFormat, 1> next(a, panels, k0, (a.m1 - a.m0) / kT * Shape::kVectors / Shape::kColumns + 1);
+  // With a tile or two the processor fetches ahead by itself; later ones find the group in its
+  // cache, and it would stop.
+  NextLines<kFormat, 1> next(a, panels, k0,
+                             (a.m1 - a.m0) / kT * Shape::kVectors / Shape::kColumns + 1);
   for (int v = 0; v < Shape::kVectors; v += Shape::kColumns) {
     std::int64_t m = a.m0;
     for (; m + kT <= a.m1; m += kT) {

@@ -1,5 +1,5 @@
-// Single rows of panels as floats, with the exact bits of the format's definition: for embedding tables
-// and for products in float32.
+// Single rows of panels as floats, with the exact bits of the format's definition: for embedding
+// tables and for products in float32.
 #pragma once
 
 #include "kernels/cpu/generic/code_formats.inl"
@@ -33,7 +33,8 @@ struct PanelRowFormat {
           const std::int64_t column = step * kStepColumns + i;
           const std::int64_t block = column / kT.block;
           const int code = code_at(group, shape.at.high, step, 4 * r + i);
-          y[k - k0 + column] = value(source, code, scales.scales[block][r], scales.minimums[block][r]);
+          y[k - k0 + column] =
+              value(source, code, scales.scales[block][r], scales.minimums[block][r]);
         }
       }
     }

@@ -1,4 +1,5 @@
-// Tiles of panels whose codes are not expanded: for few rows, where weights are a stream from memory.
+// Tiles of panels whose codes are not expanded: for few rows, where weights are a stream from
+// memory.
 #pragma once
 
 #include "kernels/cpu/generic/panel_tile.inl"
@@ -34,8 +35,8 @@ struct StreamedGroup {
   }
 };
 
-/// The same as an ExpandedColumn from the panel itself, for tiles that use every code once or twice.
-/// kFine: with the second bytes of its codebook.
+/// The same as an ExpandedColumn from the panel itself, for tiles that use every code once or
+/// twice. kFine: with the second bytes of its codebook.
 template <class Lanes, PanelFormat kFormat, bool kFine>
 struct StreamedColumn {
   static constexpr std::int64_t kBits = kTraits<kFormat>.code_bits;
@@ -46,8 +47,7 @@ struct StreamedColumn {
 
   /// The lowest 4 bits.
   [[nodiscard]] Bytes low(std::int64_t s) const noexcept {
-    const Bytes both =
-        load_bytes<Bytes>(group->bytes + 4 * lane + s / 2 * kCodeVectorBytes);
+    const Bytes both = load_bytes<Bytes>(group->bytes + 4 * lane + s / 2 * kCodeVectorBytes);
     return s % 2 == 0 ? both & 15 : both >> 4;
   }
   /// The bits above them, as a number.
@@ -59,8 +59,8 @@ struct StreamedColumn {
   [[nodiscard]] typename Lanes::Ints codes(std::int64_t s) const noexcept {
     if constexpr (kBits == 8) {
       constexpr unsigned char kFlip = Lanes::kSignedBytes ? 0x80 : 0;
-      return Lanes::to_codes(
-          load_bytes<Bytes>(group->bytes + 4 * lane + s * kCodeVectorBytes) ^ kFlip);
+      return Lanes::to_codes(load_bytes<Bytes>(group->bytes + 4 * lane + s * kCodeVectorBytes) ^
+                             kFlip);
     } else if constexpr (kTraits<kFormat>.codebook) {
       return Lanes::to_codes(Lanes::lookup(group->table, low(s)));
     } else if constexpr (kBits > 4) {
@@ -133,16 +133,15 @@ template <class Lanes, PanelFormat kFormat, int kBlocks>
   for (int b = 0; b < kBlocks; ++b) {
     typename Lanes::Ints upper[1][1][1] = {{{Lanes::zero()}}};
     add_low_parts<Lanes, kFormat>(x, b, high, upper);
-    sums[b][0][0][0] =
-        Lanes::add(sums[b][0][0][0], Lanes::template shift_left<4>(upper[0][0][0]));
+    sums[b][0][0][0] = Lanes::add(sums[b][0][0][0], Lanes::template shift_left<4>(upper[0][0][0]));
   }
 }
 
 /// total[t][c] += a whole group whose bytes come from memory. They are read in the order in which
-/// they lie there, all codes and then all scales: a step ahead and back makes the processor lose the
-/// stream. (Zen 4, one core that reads 26 GB/s: 17 with the scales of four blocks before their codes,
-/// 20 with all scales last but codes of four blocks in turns, 24 as it is.)
-/// fine: the same of the second bytes, if there are any.
+/// they lie there, all codes and then all scales: a step ahead and back makes the processor lose
+/// the stream. (Zen 4, one core that reads 26 GB/s: 17 with the scales of four blocks before their
+/// codes, 20 with all scales last but codes of four blocks in turns, 24 as it is.) fine: the same
+/// of the second bytes, if there are any.
 template <class Lanes, PanelFormat kFormat, bool kFine, int kT, int kC>
 [[gnu::always_inline]] inline void add_group_in_order(
     const SplitGroup& x, const StreamedColumn<Lanes, kFormat, kFine> (&w)[kC],
@@ -189,12 +188,12 @@ template <class Lanes, PanelFormat kFormat, bool kFine, int kT, int kC>
   }
 }
 
-/// y[c] += scale of x * sum over a whole group's blocks. Vectors narrower than half a panel pass the
-/// group several times, block by block: in one go it would be more code than it is worth.
+/// y[c] += scale of x * sum over a whole group's blocks. Vectors narrower than half a panel pass
+/// the group several times, block by block: in one go it would be more code than it is worth.
 template <class Lanes, PanelFormat kFormat, bool kWhole, int kT, bool kFine, int kC>
-[[gnu::always_inline]] inline void panel_tile(
-    const SplitGroup& x, std::int64_t columns,
-    const StreamedColumn<Lanes, kFormat, kFine> (&w)[kC], float* const (&y)[kC]) noexcept {
+[[gnu::always_inline]] inline void panel_tile(const SplitGroup& x, std::int64_t columns,
+                                              const StreamedColumn<Lanes, kFormat, kFine> (&w)[kC],
+                                              float* const (&y)[kC]) noexcept {
   static_assert(kWhole);
   FineColumn<Lanes, kFormat> fine[kC];
 #pragma GCC unroll 4

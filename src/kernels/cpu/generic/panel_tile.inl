@@ -105,8 +105,8 @@ inline constexpr int kBlocksAtOnce = kSums >= 8   ? 1
                                      : kSums >= 4 ? 2
                                                   : 4;
 
-/// What the sums of a block begin with: -zero * sum of x. Vectors shift while the multiplier is busy
-/// with products.
+/// What the sums of a block begin with: -zero * sum of x. Vectors shift while the multiplier is
+/// busy with products.
 template <class Lanes, PanelFormat kFormat, int kT, int kC>
 [[gnu::always_inline]] inline void start_block(const SplitGroup& x, std::int64_t b,
                                                typename Lanes::Ints (&sums)[kT][kC]) noexcept {
