@@ -218,6 +218,9 @@ std::vector<std::string> own_arguments(const BenchOptions& options) {
   if (options.no_image) {
     arguments.emplace_back("--no-image");
   }
+  if (options.model.affinity) {
+    arguments.emplace_back("--affinity");
+  }
   if (options.model.exact) {
     arguments.emplace_back("--exact");
   }

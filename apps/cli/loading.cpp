@@ -16,6 +16,7 @@ LoadedModel load_model(const ModelOptions& options) {
   Progress progress("loading");
   LoadOptions load;
   load.num_threads = options.threads;
+  load.affinity = options.affinity;
   load.exact = options.exact;
   load.byte_codebook = options.codebook_bits == 8;
   load.mmproj = options.mmproj;

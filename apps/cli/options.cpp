@@ -83,6 +83,8 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
   command.add_option("-t,--threads", options.threads, "Threads; 0 = one per physical core")
       ->check(whole_number_between(0, 1024))
       ->type_name("N");
+  command.add_flag("--affinity", options.affinity,
+                   "Keep each thread on a physical core of its own");
   command.add_flag("--exact", options.exact, "Compute in float32 throughout");
   command
       .add_option("--codebook", options.codebook_bits,

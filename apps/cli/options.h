@@ -22,6 +22,7 @@ struct ModelOptions {
   std::string model;   ///< empty = the bundled demonstration model
   std::string mmproj;  ///< empty = the one beside a GGUF model
   int threads = 0;
+  bool affinity = false;
   bool exact = false;
   int codebook_bits = 16;
   bool verbose = false;

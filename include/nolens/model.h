@@ -20,6 +20,10 @@ enum class KvCacheType { kAuto, kF32, kF16, kBf16, kInt8 };
 
 struct LoadOptions {
   int num_threads = 0;           ///< 0 = one per physical core
+  /// Keeps each thread on a physical core of its own, among those the process may use: the model's
+  /// threads always, the caller's during a step (its callbacks included). Linux. More threads than
+  /// cores are an error.
+  bool affinity = false;
   bool exact = false;            ///< compute in float32 throughout
   /// NF4, FP4: products take codebooks of 8 bits instead of 16. A prompt is read in half the time; what
   /// it costs: docs/performance.md, "What formats cost".

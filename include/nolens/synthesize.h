@@ -26,8 +26,9 @@ struct SynthesizeOptions {
   ProgressSink progress{};
 };
 
-/// Writes config, processor files, a byte-level tokenizer and safetensors; or, for GGUF, the language model
-/// and a projector file. Both hold the same values for the same seed.
+/// Writes config, processor files, a byte-level tokenizer and safetensors; or, for GGUF, the
+/// language model and a projector file. Both hold the same values for the same seed. Of an
+/// assistant (nolens/assistant.h) config and safetensors only.
 /// \throws Error{kUsage, kResource}
 void synthesize_model(const SynthesizeOptions& options);
 

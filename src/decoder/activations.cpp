@@ -12,22 +12,30 @@ constexpr std::int64_t kSlackFloats = 8 * kLineFloats;
 
 }  // namespace
 
-Activations::Activations(const TextConfig& config)
+Activations::Activations(const TextConfig& config, const DecoderWeights& weights,
+                         const Kernels& kernels)
     : hidden_size_(config.hidden_size), intermediate_size_(config.intermediate_size) {
   for (const LayerConfig& layer : config.layers) {
     query_width_ = std::max(query_width_, config.num_attention_heads * layer.head_dim);
     key_width_ = std::max(key_width_, layer.num_key_value_heads * layer.head_dim);
+  }
+  const auto needs_up = [&kernels](const LayerWeights& layer) {
+    return kernels.gated_linear_needs_scratch(layer.gate_proj, layer.up_proj);
+  };
+  if (std::any_of(weights.layers.begin(), weights.layers.end(), needs_up)) {
+    up_width_ = intermediate_size_;
   }
 }
 
 /// Floats that a row takes. Attention is over when the feed-forward block begins, and a block has read
 /// `normed` when it writes `branch`: they share memory.
 std::int64_t Activations::row_floats() const noexcept {
-  return hidden_size_ + std::max(2 * intermediate_size_, 2 * query_width_ + 2 * key_width_);
+  return hidden_size_ + std::max(intermediate_size_ + up_width_, 2 * query_width_ + 2 * key_width_);
 }
 
-std::int64_t Activations::bytes_at(const TextConfig& config, std::int64_t rows) {
-  return (rows * Activations(config).row_floats() + kSlackFloats) * 4;
+std::int64_t Activations::bytes_at(const TextConfig& config, const DecoderWeights& weights,
+                                   const Kernels& kernels, std::int64_t rows) {
+  return (rows * Activations(config, weights, kernels).row_floats() + kSlackFloats) * 4;
 }
 
 void Activations::resize(std::int64_t rows) {
@@ -48,7 +56,7 @@ void Activations::resize(std::int64_t rows) {
   branch = normed;
   float* const shared = next;
   gate = {take(intermediate_size_), rows, intermediate_size_};
-  up = {take(intermediate_size_), rows, intermediate_size_};
+  up = {take(up_width_), rows, up_width_};
   next = shared;
   q_ = take(query_width_);
   attended_ = take(query_width_);

@@ -3,30 +3,36 @@
 
 #include <cstdint>
 
+#include "nolens/config.h"
+
 #include "core/aligned_buffer.h"
 #include "core/matrix.h"
-#include "nolens/config.h"
+#include "decoder/decoder_weights.h"
+#include "kernels/kernels.h"
 
 namespace nolens {
 
-/// Every buffer holds T rows. They are views into one allocation that is made for the largest step seen
-/// and reused; a step with fewer rows uses their beginning. branch shares memory with
-/// normed, and gate and up with q, k, v and attended; no others do.
+/// Every buffer holds T rows. They are views into one allocation that is made for the largest step
+/// seen and reused; a step with fewer rows uses their beginning. branch shares memory with normed,
+/// and gate and up with q, k, v and attended; no others do.
+///
+/// up is scratch of the gated product. It has no columns where no layer's product needs it.
 ///
 /// Widths of q, k, v and attended are those of the widest layer; layer_view() narrows them.
 class Activations {
  public:
-  explicit Activations(const TextConfig& config);
+  Activations(const TextConfig& config, const DecoderWeights& weights, const Kernels& kernels);
   /// Makes room for `rows` rows. \throws Error{kResource}
   void resize(std::int64_t rows);
 
   /// Bytes after resize(rows).
-  static std::int64_t bytes_at(const TextConfig& config, std::int64_t rows);
+  static std::int64_t bytes_at(const TextConfig& config, const DecoderWeights& weights,
+                               const Kernels& kernels, std::int64_t rows);
 
-  Matrix normed;    ///< [T, D]: a norm's output
-  Matrix branch;    ///< [T, D]: what a block adds to the residual stream
-  Matrix gate;      ///< [T, F]
-  Matrix up;        ///< [T, F]
+  Matrix normed;  ///< [T, D]: a norm's output
+  Matrix branch;  ///< [T, D]: what a block adds to the residual stream
+  Matrix gate;    ///< [T, F]
+  Matrix up;      ///< [T, F] or [T, 0]
   /// First `width` columns' worth of q [T, H*S], attended [T, H*S], k and v [T, G*S].
   [[nodiscard]] Matrix q(std::int64_t width) const noexcept;
   [[nodiscard]] Matrix attended(std::int64_t width) const noexcept;
@@ -39,6 +45,7 @@ class Activations {
 
   std::int64_t hidden_size_;
   std::int64_t intermediate_size_;
+  std::int64_t up_width_ = 0;
   std::int64_t query_width_ = 0;
   std::int64_t key_width_ = 0;
   std::int64_t rows_ = 0;

@@ -17,7 +17,10 @@ constexpr std::span<const float> kNoBias{};
 }  // namespace
 
 Decoder::Decoder(const TextConfig& config, const DecoderWeights& weights, Kernels& kernels)
-    : config_(config), weights_(weights), kernels_(kernels), activations_(config) {
+    : config_(config),
+      weights_(weights),
+      kernels_(kernels),
+      activations_(config, weights, kernels) {
   for (const LayerConfig& layer : config.layers) {
     TypeState& state = type_state(layer.type);
     if (!state.used) {

@@ -16,6 +16,7 @@ AssistantDrafter::AssistantDrafter(std::shared_ptr<const Assistant> assistant)
 
 void AssistantDrafter::propose(Context& context, std::int64_t most, std::vector<TokenId>& draft) {
   const std::lock_guard lock(context.model().runtime->mutex);
+  const ThreadPin pin = context.model().runtime->pool.pin_caller();
   const std::span<const float> hidden = context.hidden_state();
   std::copy(hidden.begin(), hidden.end(), input_.data() + hidden.size());
   TokenId token = context.ids().back();

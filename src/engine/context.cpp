@@ -270,6 +270,7 @@ void Context::compute_chunk(std::int64_t begin, std::int64_t end,
                             const AppendOptions& options, const StepObserver& observer,
                             MediaSeconds& seconds) {
   const std::lock_guard lock(model().runtime->mutex);
+  const ThreadPin pin = model().runtime->pool.pin_caller();
   const std::int64_t rows = end - begin;
   const std::int64_t hidden_size = model_->config().text.hidden_size;
   cache_.reserve(rows);

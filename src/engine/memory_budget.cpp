@@ -109,11 +109,15 @@ std::int64_t rope_floats(const TextConfig& text) {
   return widths[0] + widths[1];
 }
 
-/// What the widest product makes of a row.
-std::int64_t product_row_bytes(const DecoderWeights& weights) {
+/// What the widest product makes of a step's rows, and the sums of products in panels. An exact one
+/// works on the rows themselves.
+std::int64_t product_bytes(const Model::Impl& impl, std::int64_t rows, std::int64_t threads) {
+  if (impl.exact) {
+    return 0;
+  }
   std::int64_t split = 0;
   std::int64_t rounded = 0;
-  for (const LayerWeights& layer : weights.layers) {
+  for (const LayerWeights& layer : impl.weights.layers) {
     for (const WeightMatrix* weight : products(layer)) {
       if (weight->layout == WeightLayout::kPanels) {
         split = std::max(split, ceil_div(weight->cols, kGroupColumns) * kSplitGroupBytes);
@@ -122,7 +126,7 @@ std::int64_t product_row_bytes(const DecoderWeights& weights) {
       }
     }
   }
-  return split + rounded;
+  return rows * (split + rounded) + (split > 0 ? threads * kStripBytes : 0);
 }
 
 /// Rows in work of all threads, and the sums they share.
@@ -171,10 +175,9 @@ MemoryBudget memory_budget(const Model& model, const MemoryUse& use) {
   budget.sliding_layers =
       cache_bytes(text, LayerType::kSlidingAttention, kv, use.context_length, rows);
   budget.growth = growth_bytes(text, kv, use.context_length, rows);
-  budget.activations = Activations::bytes_at(text, rows) +
-                       rows * ((text.hidden_size + rope_floats(text)) * kFloatBytes +
-                               product_row_bytes(impl.weights)) +
-                       model.num_threads() * kStripBytes +
+  budget.activations = Activations::bytes_at(text, impl.weights, *impl.runtime->kernels, rows) +
+                       rows * (text.hidden_size + rope_floats(text)) * kFloatBytes +
+                       product_bytes(impl, rows, model.num_threads()) +
                        attention_bytes(text, use.context_length, model.num_threads());
   budget.logits = text.vocab_size * kLogitBytes;
   if (sees) {

@@ -9,6 +9,7 @@
 #include "engine/model_source.h"
 #include "formats/finite_check.h"
 #include "formats/tensor_specs.h"
+#include "platform/cpu_affinity.h"
 
 namespace nolens {
 
@@ -69,6 +70,20 @@ std::vector<bool> hidden_tokens(const ModelConfig& config, const Tokenizer& toke
   return hidden;
 }
 
+/// A processor for each thread, if each is to have its own.
+std::vector<int> own_cpus(const LoadOptions& options) {
+  std::vector<int> cpus;
+  if (options.affinity) {
+    cpus = one_cpu_per_core();
+    if (cpus.empty()) {
+      throw Error(ErrorCode::kResource,
+                  "the system does not say which processors this process may use; run without "
+                  "--affinity");
+    }
+  }
+  return cpus;
+}
+
 }  // namespace
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -85,7 +100,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
   impl->chat_family =
       choose_chat_family(source.chat_template, impl->tokenizer, options.log);
 
-  auto runtime = std::make_unique<Runtime>(options.num_threads);
+  auto runtime = std::make_unique<Runtime>(options.num_threads, own_cpus(options));
   if (!options.allow_nonfinite) {
     check_finite(impl->store, runtime->pool, options.progress);
   }

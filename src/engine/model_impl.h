@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,8 @@ struct Runtime {
   std::unique_ptr<ImageEmbedder> image_embedder;  ///< null if the model takes no pictures
   std::unique_ptr<AudioEmbedder> audio_embedder;  ///< null if the model takes no sound
 
-  explicit Runtime(int num_threads) : pool(num_threads) {}
+  /// `cpus` as ThreadPool has them.
+  Runtime(int num_threads, std::span<const int> cpus) : pool(num_threads, cpus) {}
 };
 
 struct Model::Impl {

@@ -1,6 +1,8 @@
 // The decoder of an assistant is described as any other of the family, by its text_config.
 #include "formats/assistant_config.h"
 
+#include <string_view>
+
 #include "core/escape.h"
 #include "formats/config_parts.h"
 #include "formats/config_reader.h"
@@ -17,6 +19,10 @@ constexpr const char* kSharedLayers = "num_kv_shared_layers";
 constexpr std::size_t kMaxConfigBytes = 4U << 20U;
 
 }  // namespace
+
+bool is_assistant_config(const Json& config) {
+  return config.is_object() && config.value("model_type", Json()) == kModelType;
+}
 
 AssistantConfig assistant_config_from_json(const Json& config, const std::string& name,
                                            const LogSink& log) {
@@ -76,6 +82,17 @@ std::vector<NamedShape> tensor_specs(const AssistantConfig& config) {
   specs.push_back({"pre_projection.weight", {hidden, 2 * config.backbone_hidden_size}});
   specs.push_back({"post_projection.weight", {config.backbone_hidden_size, hidden}});
   return specs;
+}
+
+std::vector<NamedShape> published_tensors(const AssistantConfig& config) {
+  constexpr std::string_view kPrefix = "model.language_model.";
+  std::vector<NamedShape> tensors = tensor_specs(config);
+  for (NamedShape& tensor : tensors) {
+    if (tensor.name.starts_with(kPrefix)) {
+      tensor.name.replace(0, kPrefix.size(), "model.");
+    }
+  }
+  return tensors;
 }
 
 }  // namespace nolens

@@ -21,6 +21,9 @@ struct AssistantConfig {
   std::int64_t backbone_hidden_size = 0;  ///< hidden_size of the target
 };
 
+/// Whether a config.json describes an assistant.
+bool is_assistant_config(const Json& config);
+
 /// \throws Error{kModel} naming the field, also for what is not computed: ordered embeddings.
 AssistantConfig assistant_config_from_json(const Json& config, const std::string& name,
                                            const LogSink& log = {});
@@ -33,5 +36,9 @@ AssistantConfig read_assistant_config(const std::filesystem::path& directory,
 ///   pre_projection.weight [D, 2 * backbone_hidden_size], post_projection.weight
 ///   [backbone_hidden_size, D]
 std::vector<NamedShape> tensor_specs(const AssistantConfig& config);
+
+/// The same under the names that the published files have: "model.layers…", as in other models
+/// without media.
+std::vector<NamedShape> published_tensors(const AssistantConfig& config);
 
 }  // namespace nolens

@@ -11,6 +11,7 @@
 
 #include "core/aligned_buffer.h"
 #include "core/escape.h"
+#include "formats/assistant_config.h"
 #include "formats/config_parts.h"
 #include "formats/gguf/gguf_synthesize.h"
 #include "formats/output_directory.h"
@@ -51,7 +52,8 @@ Json& text_config(Json& config) {
   return config.contains("text_config") ? config["text_config"] : config;
 }
 
-/// Keeps the pattern of layer types, repeated if need be; the last layer is always full.
+/// Keeps the pattern of layer types, repeated if need be; the last layer is always full. All layers
+/// of an assistant share their keys.
 void set_num_layers(Json& preset, std::int64_t num_layers) {
   if (num_layers < 1 || num_layers > kMaxLayers) {
     throw Error(ErrorCode::kUsage, "the number of layers is " + std::to_string(num_layers) +
@@ -63,6 +65,9 @@ void set_num_layers(Json& preset, std::int64_t num_layers) {
                 "the preset has a per_layer_config; its number of layers cannot be changed");
   }
   text["num_hidden_layers"] = num_layers;
+  if (is_assistant_config(preset["config"])) {
+    text["num_kv_shared_layers"] = num_layers;
+  }
   if (const auto types = text.find("layer_types"); types != text.end() && !types->empty()) {
     const Json pattern = *types;
     *types = Json::array();
@@ -102,10 +107,18 @@ void set_vocab_size(Json& preset, std::int64_t vocab_size) {
   }
 }
 
+void check_preset(const Json& documents, const std::string& name) {
+  if (is_assistant_config(documents.at("config"))) {
+    assistant_config_from_json(documents.at("config"), name);
+  } else {
+    preset_config(documents, name);
+  }
+}
+
 Json make_documents(const SynthesizeOptions& options) {
   Json documents = preset_json(options.preset);
   const std::string name = "preset '" + escape_for_message(options.preset) + "'";
-  preset_config(documents, name);  // before it is changed: its mistakes are not the caller's
+  check_preset(documents, name);  // before it is changed: its mistakes are not the caller's
   if (options.num_layers != 0) {
     set_num_layers(documents, options.num_layers);
   }
@@ -224,6 +237,30 @@ void write_weights(const SynthesizeOptions& options, DType dtype,
   write_file_atomically(out.add("model.safetensors.index.json"), index.dump(2) + "\n");
 }
 
+void write_documents(const Json& documents, OutputDirectory& out) {
+  for (const char* document : {"generation_config", "processor_config", "config"}) {
+    if (!documents.at(document).is_null()) {
+      write_file_atomically(out.add(document + std::string(".json")),
+                            documents.at(document).dump(2) + "\n");
+    }
+  }
+}
+
+/// It has no tokenizer: its ids are those of the model it drafts for.
+void synthesize_assistant(const SynthesizeOptions& options, DType dtype, const Json& documents) {
+  if (options.format != "safetensors") {
+    throw Error(ErrorCode::kUsage, "preset '" + escape_for_message(options.preset) +
+                                       "' is an assistant, which is written as safetensors only; "
+                                       "leave out --format");
+  }
+  const AssistantConfig config =
+      assistant_config_from_json(documents.at("config"), "synthetic assistant");
+  OutputDirectory out(options.out);
+  write_weights(options, dtype, published_tensors(config), out);
+  write_documents(documents, out);
+  out.keep();
+}
+
 }  // namespace
 
 void synthesize_model(const SynthesizeOptions& options) {
@@ -233,6 +270,10 @@ void synthesize_model(const SynthesizeOptions& options) {
                                        "' is not known; use safetensors or gguf");
   }
   const Json documents = make_documents(options);
+  if (is_assistant_config(documents.at("config"))) {
+    synthesize_assistant(options, dtype, documents);
+    return;
+  }
   const ModelConfig config = preset_config(documents, "synthetic model");
   if (config.text.vocab_size < kMinSyntheticVocab) {
     throw Error(ErrorCode::kUsage, "the preset's vocabulary has " +
@@ -251,12 +292,7 @@ void synthesize_model(const SynthesizeOptions& options) {
   write_weights(options, dtype, tensor_specs(config), out);
   write_file_atomically(out.add("tokenizer.json"), tokenizer);
   write_file_atomically(out.add("tokenizer_config.json"), synthetic_tokenizer_config_json());
-  for (const char* document : {"generation_config", "processor_config", "config"}) {
-    if (!documents.at(document).is_null()) {
-      write_file_atomically(out.add(document + std::string(".json")),
-                            documents.at(document).dump(2) + "\n");
-    }
-  }
+  write_documents(documents, out);
   out.keep();
 }
 

@@ -58,9 +58,13 @@ class Kernels {
                       Matrix y) = 0;
   /// linear for each part: the same numbers in one go.      x [T, K]
   virtual void linear_parts(ConstMatrix x, std::span<const LinearPart> parts) = 0;
-  /// y = activation(x * gate^T) * (x * up^T)  x [T, K]; gate, up [N, K]; y, scratch [T, N]
+  /// y = activation(x * gate^T) * (x * up^T)  x [T, K]; gate, up [N, K]; y [T, N];
+  /// scratch [T, N], of any width where gated_linear_needs_scratch() says that it is not used
   virtual void gated_linear(ConstMatrix x, const WeightMatrix& gate, const WeightMatrix& up,
                             Activation activation, Matrix scratch, Matrix y) = 0;
+  /// Whether gated_linear() of these weights writes its scratch, for any T.
+  [[nodiscard]] virtual bool gated_linear_needs_scratch(const WeightMatrix& gate,
+                                                        const WeightMatrix& up) const noexcept = 0;
 
   /// linear(layer_norm(x; norm_weight, norm_bias, eps), w, bias), the same numbers, without the normed rows
   /// ever being there as a whole where they are rounded anyway.    x [T, K]; norms [K]; w [N, K]; y [T, N]

@@ -2,13 +2,9 @@
 #include "platform/cpu_features.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <fstream>
-#include <sched.h>
-#include <set>
-#include <string>
-#include <vector>
 
+#include "platform/cpu_affinity.h"
 #include "platform/thread_pool.h"
 
 #if defined(__x86_64__)
@@ -54,32 +50,6 @@ CpuFeatures detect() noexcept {
 #else
   return {};
 #endif
-}
-
-std::vector<int> usable_cpus() {
-  // The kernel refuses a set smaller than its own; 1024 bits are not enough on big machines.
-  for (std::size_t cpus = 1024; cpus <= (std::size_t{1} << 20); cpus *= 2) {
-    cpu_set_t* set = CPU_ALLOC(cpus);
-    if (set == nullptr) {
-      break;
-    }
-    const std::size_t bytes = CPU_ALLOC_SIZE(cpus);
-    const int result = sched_getaffinity(0, bytes, set);
-    const bool too_small = result != 0 && errno == EINVAL;
-    std::vector<int> found;
-    if (result == 0) {
-      for (std::size_t cpu = 0; cpu < cpus; ++cpu) {
-        if (CPU_ISSET_S(cpu, bytes, set)) {
-          found.push_back(static_cast<int>(cpu));
-        }
-      }
-    }
-    CPU_FREE(set);
-    if (!too_small) {
-      return found;
-    }
-  }
-  return {};
 }
 
 // Processors' worth of time that the control group (v2) of a container may use, rounded up; 0 = no
@@ -128,18 +98,8 @@ const CpuFeatures& cpu_features() noexcept {
 }
 
 int physical_cores() {
-  // Threads of one core name the same siblings. (core_id would not do: clusters repeat it.)
-  std::set<std::string> cores;
-  for (const int cpu : usable_cpus()) {
-    const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
-    std::ifstream file(folder + "thread_siblings_list");
-    std::string siblings;
-    if (!std::getline(file, siblings) || siblings.empty()) {
-      siblings = std::to_string(cpu);  // no topology, as in some containers: each one counts
-    }
-    cores.insert(siblings);
-  }
-  const std::int64_t usable = std::max<std::int64_t>(1, static_cast<std::int64_t>(cores.size()));
+  const auto cores = static_cast<std::int64_t>(one_cpu_per_core().size());
+  const std::int64_t usable = std::max<std::int64_t>(1, cores);
   const std::int64_t quota = quota_cpus();
   return static_cast<int>(quota > 0 ? std::min(usable, quota) : usable);
 }

@@ -8,13 +8,17 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "nolens/error.h"
+
 #include "core/check.h"
 #include "core/checked_math.h"
+#include "platform/quoted_path.h"
 
 namespace nolens {
 namespace {
@@ -68,6 +72,14 @@ constexpr Ticket unpack(std::uint64_t word) noexcept {
 }
 
 thread_local bool inside_a_body = false;
+
+void check_pinned(int error, int cpu) {
+  if (error != 0) {
+    throw Error(ErrorCode::kResource, "the system does not let a thread be kept on processor " +
+                                          std::to_string(cpu) + ": " + errno_text(error) +
+                                          "; run without --affinity");
+  }
+}
 
 }  // namespace
 
@@ -153,6 +165,23 @@ struct ThreadPool::Impl {
     }
   }
 
+  void start(int num_workers) {
+    workers.reserve(static_cast<std::size_t>(num_workers));
+    for (int i = 0; i < num_workers; ++i) {
+      try {
+        workers.emplace_back([this] { work(); });
+      } catch (const std::system_error&) {
+        return;  // the system's limit on threads: fewer do the same work
+      }
+    }
+  }
+
+  void pin_workers(std::span<const int> cpus) {
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+      check_pinned(pin_thread(workers[i].native_handle(), cpus[i]), cpus[i]);
+    }
+  }
+
   void stop() {
     {
       const std::lock_guard lock(sleep_mutex);
@@ -184,18 +213,29 @@ struct ThreadPool::Impl {
   }
 };
 
-ThreadPool::ThreadPool(int num_threads) : impl_(std::make_unique<Impl>()) {
+ThreadPool::ThreadPool(int num_threads, std::span<const int> cpus)
+    : impl_(std::make_unique<Impl>()) {
   if (num_threads <= 0) {
     num_threads = physical_cores();
   }
   num_threads = std::min(num_threads, kMaxThreads);
-  impl_->workers.reserve(static_cast<std::size_t>(num_threads - 1));
-  for (int i = 1; i < num_threads; ++i) {
-    try {
-      impl_->workers.emplace_back([impl = impl_.get()] { impl->work(); });
-    } catch (const std::system_error&) {
-      break;  // the system's limit on threads: fewer do the same work
+  if (!cpus.empty() && std::cmp_less(cpus.size(), num_threads)) {
+    throw Error(ErrorCode::kUsage,
+                std::to_string(num_threads) +
+                    " threads are to have a core each, but this process may use only " +
+                    std::to_string(cpus.size()) +
+                    "; ask for fewer threads, or let them share cores (without --affinity)");
+  }
+  try {
+    impl_->start(num_threads - 1);
+    if (!cpus.empty()) {
+      caller_cpu_ = cpus[0];
+      impl_->pin_workers(cpus.subspan(1));
+      check_pinned(pin_caller().error(), caller_cpu_);
     }
+  } catch (...) {
+    impl_->stop();  // a thread that still runs would end the program
+    throw;
   }
 }
 

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
+
+#include "platform/cpu_affinity.h"
 
 namespace nolens {
 
@@ -13,12 +16,21 @@ class ThreadPool {
  public:
   /// `num_threads` counts the caller; 0 = one per physical core this process may use. If threads
   /// cannot be started the pool has fewer.
-  explicit ThreadPool(int num_threads);
+  /// With `cpus` each thread is kept on a processor of its own: the pool's threads always, on the
+  /// second and those that follow, a caller on the first while it holds pin_caller(). Without, the
+  /// system chooses.
+  /// \throws Error{kUsage} if there are fewer processors than threads, Error{kResource} if the
+  /// system refuses
+  explicit ThreadPool(int num_threads, std::span<const int> cpus = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   [[nodiscard]] int num_threads() const noexcept;
+
+  /// Keeps the calling thread on its processor, if the pool's threads have their own. For one
+  /// caller at a time, and for several loops: it costs more than a short one.
+  [[nodiscard]] ThreadPin pin_caller() const { return ThreadPin(caller_cpu_); }
 
   /// Runs body(begin, end) over disjoint ranges that cover [0, count). Range borders are multiples of
   /// `grain`. No range is empty. The first exception is rethrown on the caller once all threads are
@@ -29,6 +41,7 @@ class ThreadPool {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+  int caller_cpu_ = -1;
 };
 
 /// Physical cores this process may run on, at least 1.

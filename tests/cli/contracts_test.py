@@ -66,6 +66,11 @@ class Ask(Case):
                              "--threads", n, PICTURE, "What?")["text"] for n in (1, 2, 3)}
         self.assertEqual(len(answers), 1)
 
+    def test_affinity_does_not_change_the_answer(self):
+        options = ("ask", "--json", "--model", TINY, "--temperature", 0, "--max-tokens", 20, "Hello")
+        self.assertEqual(self.json(*options)["text"], self.json(*options, "--affinity")["text"])
+        self.expect_refusal(run(*options, "--affinity", "--threads", 1024), 2, "1024 threads", "--affinity")
+
     def test_several_pictures_in_order(self):
         reply = self.json("ask", "--json", "--model", TINY, "--max-tokens", 1, PICTURE,
                           ROOT / "tests/golden/several_images/picture_1.png", "Compare.")

@@ -10,10 +10,14 @@
 #include <gtest/gtest.h>
 
 #include "nolens/error.h"
+#include "nolens/synthesize.h"
 
 #include "engine/assistant_drafter.h"
 #include "engine/context.h"
+#include "formats/assistant_config.h"
 #include "formats/json.h"
+#include "formats/presets.h"
+#include "formats/temporary_folder.h"
 #include "formats/tensor_store.h"
 #include "formats/tensor_values.h"
 #include "platform/mapped_file.h"
@@ -99,6 +103,71 @@ TEST(Assistant, AnswersAreThoseWithoutIt) {
     drafted += found.draft.drafted;
   }
   EXPECT_GT(drafted, 50);
+}
+
+/// Writes the preset with tiny sizes; the vocabulary and what both share are the same for all.
+fs::path tiny_synthetic(const TemporaryFolder& folder, const std::string& preset,
+                        std::int64_t hidden_size) {
+  Json documents = preset_json(preset);
+  Json& config = documents["config"];
+  Json& text = config["text_config"];
+  text["hidden_size"] = hidden_size;
+  text["intermediate_size"] = 96;
+  text["num_attention_heads"] = 4;
+  text["num_key_value_heads"] = 2;
+  text["head_dim"] = 16;
+  text["global_head_dim"] = 32;
+  if (config.contains("vision_config")) {
+    config["vision_config"]["mm_embed_dim"] = hidden_size;
+    config["vision_config"]["output_proj_dims"] = hidden_size;
+  } else {
+    config["backbone_hidden_size"] = 64;
+  }
+  SynthesizeOptions options;
+  options.preset = folder.add(preset + ".json", documents.dump());
+  options.vocab_size = 700;
+  options.num_layers = config.contains("vision_config") ? 6 : 0;
+  options.out = folder.path() / preset;
+  synthesize_model(options);
+  return options.out;
+}
+
+TEST(Assistant, OfAPresetDraftsForTheModelOfThePreset) {
+  const TemporaryFolder folder;
+  const auto model = Model::load(tiny_synthetic(folder, "gemma-4-12b", 64), {.num_threads = 2});
+  const auto assistant =
+      Assistant::load(tiny_synthetic(folder, "gemma-4-12b-assistant", 48), model);
+  GenerateOptions options;
+  options.max_tokens = 60;
+  options.sampler.temperature = 0.0F;
+  Session plain(model, {.context_length = 100});
+  plain.append(question("Hello"));
+  Session drafted(model, {.context_length = 100});
+  drafted.append(question("Hello"));
+  const GenerateResult expected = plain.generate(options);
+  options.draft = {.source = DraftSource::kAssistant, .assistant = assistant};
+  const GenerateResult found = drafted.generate(options);
+  EXPECT_EQ(found.tokens, expected.tokens);
+  EXPECT_GT(found.draft.drafted, 0);
+}
+
+/// The published sizes, which are not written here.
+TEST(Assistant, PresetFitsTheModelPreset) {
+  const ModelConfig model = preset_config(preset_json("gemma-4-12b"), "model");
+  const AssistantConfig assistant =
+      assistant_config_from_json(preset_json("gemma-4-12b-assistant").at("config"), "assistant");
+  const TextConfig& text = assistant.decoder.text;
+  EXPECT_EQ(assistant.backbone_hidden_size, model.text.hidden_size);
+  EXPECT_EQ(text.vocab_size, model.text.vocab_size);
+  EXPECT_EQ(text.sliding_window, model.text.sliding_window);
+  for (const LayerConfig& layer : text.layers) {
+    const auto read =
+        std::find_if(model.text.layers.rbegin(), model.text.layers.rend(),
+                     [&](const LayerConfig& candidate) { return candidate.type == layer.type; });
+    ASSERT_NE(read, model.text.layers.rend());
+    EXPECT_EQ(layer.head_dim, read->head_dim);
+    EXPECT_EQ(layer.num_key_value_heads, read->num_key_value_heads);
+  }
 }
 
 /// A copy of the tiny assistant whose configuration can be changed.

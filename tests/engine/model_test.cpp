@@ -9,6 +9,9 @@
 #include <fstream>
 
 #include "nolens/error.h"
+#include "nolens/session.h"
+
+#include "platform/cpu_affinity.h"
 #include "support/tiny_model.h"
 
 namespace nolens {
@@ -105,6 +108,41 @@ TEST_F(DamagedModel, AnUnknownChatTemplateIsAWarning) {
   const auto model = Model::load(
       directory_, {.num_threads = 1, .log = [&](LogLevel, std::string_view line) { warning += line; }});
   EXPECT_THAT(warning, HasSubstr("chat_template.jinja"));
+}
+
+/// Logits of all positions, and the processors that the caller had during the steps.
+std::pair<std::vector<float>, std::vector<int>> read_with(const LoadOptions& options) {
+  const auto model = testing::tiny_model(options);
+  Session session(model);
+  std::pair<std::vector<float>, std::vector<int>> seen;
+  session.append(testing::question("Hello"),
+                 {.on_logits = [&](std::int64_t, std::span<const float> logits) {
+                   seen.first.insert(seen.first.end(), logits.begin(), logits.end());
+                   seen.second = usable_cpus();
+                 }});
+  return seen;
+}
+
+TEST(Model, AffinityIsForStepsAndOnlyWhereAskedFor) {
+  const std::vector<int> before = usable_cpus();
+  const auto [logits, cpus] = read_with({.num_threads = 0});
+  EXPECT_EQ(cpus, before);
+  const auto [pinned_logits, pinned_cpus] = read_with({.num_threads = 0, .affinity = true});
+  EXPECT_EQ(pinned_cpus, std::vector{one_cpu_per_core().front()});
+  EXPECT_EQ(pinned_logits, logits);
+  EXPECT_EQ(usable_cpus(), before);
+}
+
+TEST(Model, MoreThreadsThanCoresCannotHaveOneEach) {
+  const int threads = static_cast<int>(one_cpu_per_core().size()) + 1;
+  EXPECT_NO_THROW(testing::tiny_model({.num_threads = threads}));
+  try {
+    testing::tiny_model({.num_threads = threads, .affinity = true});
+    FAIL() << threads << " threads were kept on " << threads - 1 << " cores";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUsage);
+    EXPECT_THAT(error.what(), HasSubstr("--affinity"));
+  }
 }
 
 TEST(Model, KvCacheSizeOfTheReleasedModel) {

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "core/checked_math.h"
+#include "formats/assistant_config.h"
 #include "formats/config_reader.h"
 #include "formats/presets.h"
 #include "formats/temporary_folder.h"
@@ -97,7 +98,12 @@ bool sizes_fit(const ModelConfig& config) {
 
 TEST(Validate, AcceptsThePresets) {
   for (const Preset& preset : presets()) {
-    EXPECT_NO_THROW(preset_config(preset_json(std::string(preset.name)), "m")) << preset.name;
+    const Json documents = preset_json(std::string(preset.name));
+    if (is_assistant_config(documents.at("config"))) {
+      EXPECT_NO_THROW(assistant_config_from_json(documents.at("config"), "m")) << preset.name;
+    } else {
+      EXPECT_NO_THROW(preset_config(documents, "m")) << preset.name;
+    }
   }
 }
 

@@ -15,7 +15,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(Presets, AreTheFilesOfTheRepository) {
-  EXPECT_THAT(preset_names(), ElementsAre("article-12b", "article-70b", "gemma-4-12b"));
+  EXPECT_THAT(preset_names(),
+              ElementsAre("article-12b", "article-70b", "gemma-4-12b", "gemma-4-12b-assistant"));
   for (const Preset& preset : presets()) {
     EXPECT_EQ(preset.text, content_of(std::string(NOLENS_SOURCE_DIR) + "/presets/" +
                                       std::string(preset.name) + ".json"));
@@ -55,7 +56,8 @@ TEST(Presets, ReadsAPresetFromAFile) {
 
 TEST(Presets, SaysWhatThereIs) {
   EXPECT_THAT(error_of(ErrorCode::kUsage, [] { preset_json("gemma-5"); }),
-              AllOf(HasSubstr("'gemma-5'"), HasSubstr("article-12b, article-70b, gemma-4-12b")));
+              AllOf(HasSubstr("'gemma-5'"),
+                    HasSubstr("article-12b, article-70b, gemma-4-12b, gemma-4-12b-assistant")));
   const TemporaryFolder folder;
   EXPECT_THAT(model_error_of([&] { preset_json(folder.add("a.json", "{}")); }),
               HasSubstr("expected {\"config\""));

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "core/float16.h"
+#include "formats/assistant_config.h"
 #include "formats/config_reader.h"
 #include "formats/finite.h"
 #include "formats/presets.h"
@@ -82,6 +83,41 @@ TEST(Synthesize, WritesADirectoryThatLoads) {
     EXPECT_THAT(config.generation.suppress_tokens,
                 ElementsAre(config.tokens.eoa, config.tokens.eoi));
   }
+}
+
+TEST(Synthesize, WritesAnAssistantAsItIsPublished) {
+  const TemporaryFolder folder;
+  SynthesizeOptions options;
+  options.preset = "gemma-4-12b-assistant";
+  options.vocab_size = 700;
+  for (const std::int64_t layers : {0, 6}) {
+    Json preset = preset_json(options.preset);
+    Json& text = preset["config"]["text_config"];
+    text["hidden_size"] = 48;
+    text["intermediate_size"] = 80;
+    SynthesizeOptions changed = options;
+    changed.preset = folder.add("assistant.json", preset.dump());
+    changed.num_layers = layers;
+    changed.out = folder.path() / ("layers-" + std::to_string(layers));
+    synthesize_model(changed);
+    std::string log;
+    const LogSink sink = [&](LogLevel, std::string_view line) { log += line; };
+    const AssistantConfig config = read_assistant_config(changed.out, sink);
+    const TensorStore store = TensorStore::open_directory(changed.out);
+    check_tensors(tensor_specs(config), "assistant", store, sink);
+    EXPECT_EQ(log, "");
+    EXPECT_NE(store.find("model.layers.3.self_attn.q_proj.weight"), nullptr);
+    EXPECT_EQ(config.decoder.text.num_hidden_layers, layers == 0 ? 4 : layers);
+    EXPECT_EQ(config.decoder.text.layers.back().type, LayerType::kFullAttention);
+    EXPECT_EQ(config.decoder.text.vocab_size, 700);
+    EXPECT_EQ(config.backbone_hidden_size, 3840);
+    EXPECT_FALSE(std::filesystem::exists(changed.out / "tokenizer.json"));
+  }
+  options.format = "gguf";
+  options.out = folder.path() / "gguf";
+  EXPECT_THAT(error_of(ErrorCode::kUsage, [&] { synthesize_model(options); }),
+              HasSubstr("safetensors only"));
+  EXPECT_FALSE(std::filesystem::exists(options.out));
 }
 
 TEST(Synthesize, DependsOnTheSeedOnly) {

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "formats/assistant_config.h"
 #include "formats/presets.h"
 #include "formats/safetensors_writer.h"
 #include "formats/temporary_folder.h"
@@ -64,6 +65,31 @@ TEST(TensorSpecs, HasTheShapesOfTheReleasedModel) {
   EXPECT_EQ(shapes.at("model.vision_embedder.patch_dense.weight"), (Shape{3840, 6912}));
   EXPECT_EQ(shapes.at("model.vision_embedder.pos_embedding"), (Shape{1120, 2, 3840}));
   EXPECT_FALSE(shapes.contains("lm_head.weight"));
+}
+
+TEST(TensorSpecs, HasTheTensorsOfTheReleasedAssistant) {
+  const Json preset = preset_json("gemma-4-12b-assistant");
+  const AssistantConfig config = assistant_config_from_json(preset.at("config"), "m");
+  const std::vector<NamedShape> specs = tensor_specs(config);
+  const std::vector<NamedShape> published = published_tensors(config);
+  EXPECT_EQ(count_parameters(specs), 422'856'964);
+  ASSERT_EQ(published.size(), specs.size());
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    EXPECT_EQ(canonical_tensor_name(published[i].name), specs[i].name);
+    EXPECT_TRUE(shapes.emplace(published[i].name, published[i].shape).second) << specs[i].name;
+  }
+  using Shape = std::vector<std::int64_t>;
+  EXPECT_EQ(shapes.at("model.embed_tokens.weight"), (Shape{262144, 1024}));
+  EXPECT_EQ(shapes.at("model.norm.weight"), (Shape{1024}));
+  EXPECT_EQ(shapes.at("model.layers.0.self_attn.q_proj.weight"), (Shape{4096, 1024}));
+  EXPECT_EQ(shapes.at("model.layers.3.self_attn.q_proj.weight"), (Shape{8192, 1024}));
+  EXPECT_EQ(shapes.at("model.layers.3.self_attn.q_norm.weight"), (Shape{512}));
+  EXPECT_EQ(shapes.at("model.layers.1.mlp.down_proj.weight"), (Shape{1024, 8192}));
+  EXPECT_EQ(shapes.at("model.layers.1.layer_scalar"), (Shape{1}));
+  EXPECT_EQ(shapes.at("pre_projection.weight"), (Shape{1024, 7680}));
+  EXPECT_EQ(shapes.at("post_projection.weight"), (Shape{3840, 1024}));
+  EXPECT_FALSE(shapes.contains("model.layers.0.self_attn.k_proj.weight"));
 }
 
 TEST(TensorSpecs, CountsTheArticlesVariants) {

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "nolens/error.h"
+
 #include "core/aligned_buffer.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/kernel_test_support.h"
@@ -293,7 +295,36 @@ TEST_P(PanelTable, GatedProductIsTheProductsThenTheActivation) {
     kernels->gated_linear({x.data(), m, cols}, gate.view(), up.view(), Activation::kGeluTanh,
                           {scratch.data(), m, rows}, {y.data(), m, rows});
     EXPECT_EQ(y, expected);
+
+    EXPECT_FALSE(kernels->gated_linear_needs_scratch(gate.view(), up.view()));
+    std::vector<float> without(size);
+    kernels->gated_linear({x.data(), m, cols}, gate.view(), up.view(), Activation::kGeluTanh,
+                          {nullptr, m, 0}, {without.data(), m, rows});
+    EXPECT_EQ(without, expected);
   }
+}
+
+TEST_P(PanelTable, GatedProductNeedsScratchWhereItIsNotOnePass) {
+  Random random(8);
+  ThreadPool pool(2);
+  const auto kernels = make_cpu_kernels(table(), pool, {});
+  const auto exact = make_cpu_kernels(table(), pool, {.exact = true});
+  const std::int64_t cols = 320;
+  const std::int64_t rows = 40;
+  const PanelWeights gate(DType::kQ4_0, rows, cols, random);
+  const PanelWeights up(DType::kQ4_0, rows, cols, random);
+  const PanelWeights other(DType::kQ8_0, rows, cols, random);
+  const std::vector<float> x = random.normals(cols);
+  std::vector<float> y(static_cast<std::size_t>(rows));
+  const auto without_scratch = [&](Kernels& k, const WeightMatrix& a, const WeightMatrix& b) {
+    k.gated_linear({x.data(), 1, cols}, a, b, Activation::kSilu, {nullptr, 1, 0},
+                   {y.data(), 1, rows});
+  };
+  EXPECT_TRUE(exact->gated_linear_needs_scratch(gate.view(), up.view()));
+  EXPECT_THROW(without_scratch(*exact, gate.view(), up.view()), Error);
+  EXPECT_TRUE(kernels->gated_linear_needs_scratch(gate.view(), other.view()));
+  EXPECT_THROW(without_scratch(*kernels, gate.view(), other.view()), Error);
+  EXPECT_NO_THROW(without_scratch(*kernels, gate.view(), up.view()));
 }
 
 TEST_P(PanelTable, ExactProductsAndEmbeddingsUseTheExactValues) {

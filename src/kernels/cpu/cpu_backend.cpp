@@ -96,7 +96,7 @@ class CpuKernels final : public Kernels {
     if (x.rows == 0 || w.rows == 0) {
       return;
     }
-    if (!options_.exact && in_panels(w)) {
+    if (multiplies_panels(w)) {
       panels_.set_x(x);
       const LinearPart part{w, bias, y};
       panels_.linear({&part, 1});
@@ -121,10 +121,8 @@ class CpuKernels final : public Kernels {
   }
 
   void linear_parts(ConstMatrix x, std::span<const LinearPart> parts) override {
-    const auto multiplies_panels = [this](const LinearPart& part) {
-      return !options_.exact && in_panels(part.w);
-    };
-    if (x.rows > 0 && std::all_of(parts.begin(), parts.end(), multiplies_panels)) {
+    const auto in_one_go = [this](const LinearPart& part) { return multiplies_panels(part.w); };
+    if (x.rows > 0 && std::all_of(parts.begin(), parts.end(), in_one_go)) {
       for (const LinearPart& part : parts) {
         check_weight(part.w);
         NOLENS_CHECK(part.bias.empty() || size_of(part.bias) == part.w.rows);
@@ -140,18 +138,25 @@ class CpuKernels final : public Kernels {
 
   void gated_linear(ConstMatrix x, const WeightMatrix& gate, const WeightMatrix& up,
                     Activation activation, Matrix scratch, Matrix y) override {
-    check_same_shape(scratch, y);
-    if (x.rows > 0 && !options_.exact && in_panels(gate) && in_panels(up) &&
-        gate.panel_format() == up.panel_format()) {
+    if (!gated_linear_needs_scratch(gate, up)) {
       check_weight(gate);
       check_weight(up);
-      panels_.set_x(x);
-      panels_.gated_linear(gate, up, activation, y);
+      if (x.rows > 0) {
+        panels_.set_x(x);
+        panels_.gated_linear(gate, up, activation, y);
+      }
       return;
     }
+    check_same_shape(scratch, y);
     const LinearPart parts[2] = {{gate, {}, y}, {up, {}, scratch}};
     linear_parts(x, parts);
     gated_activation(y, scratch, activation, y);
+  }
+
+  [[nodiscard]] bool gated_linear_needs_scratch(const WeightMatrix& gate,
+                                                const WeightMatrix& up) const noexcept override {
+    return !multiplies_panels(gate) || !multiplies_panels(up) ||
+           gate.panel_format() != up.panel_format();
   }
 
   void layer_norm_linear(ConstMatrix x, std::span<const float> norm_weight,
@@ -256,6 +261,10 @@ class CpuKernels final : public Kernels {
   }
 
   static bool in_panels(const WeightMatrix& w) noexcept { return w.layout == WeightLayout::kPanels; }
+
+  [[nodiscard]] bool multiplies_panels(const WeightMatrix& w) const noexcept {
+    return !options_.exact && in_panels(w);
+  }
 
   [[nodiscard]] bool rounds_to_bf16(const WeightMatrix& w) const noexcept {
     return !options_.exact && !in_panels(w) && w.dtype == DType::kBf16 &&

@@ -131,6 +131,11 @@ class ReferenceKernels final : public Kernels {
     gated_activation(y, scratch, activation, y);
   }
 
+  [[nodiscard]] bool gated_linear_needs_scratch(
+      const WeightMatrix& /*gate*/, const WeightMatrix& /*up*/) const noexcept override {
+    return true;
+  }
+
   void layer_norm_linear(ConstMatrix x, std::span<const float> norm_weight,
                          std::span<const float> norm_bias, float eps, const WeightMatrix& w,
                          std::span<const float> bias, Matrix y) override {
