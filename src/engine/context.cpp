@@ -137,7 +137,7 @@ std::int64_t Context::common_prefix(const TokenSequence& sequence) const {
     const bool same = i < media_.size() && i < sequence.media.size() &&
                       media_[i].begin == sequence.media[i].begin &&
                       media_[i].end == sequence.media[i].end &&
-                      media_[i].content_hash == sequence.media[i].content_hash &&
+                      media_[i].hash == sequence.media[i].hash &&
                       media_[i].end <= common;
     if (!same) {
       if (i < media_.size()) {
