@@ -1,5 +1,6 @@
 // Benchmarks of the picture path before the decoder: a 12-megapixel JPEG to patches, beside plain
-// libjpeg-turbo on the same bytes, and patches to soft tokens as a share of the machine's peak.
+// libjpeg-turbo on the same bytes, patches to soft tokens as a share of the machine's peak, and the
+// hash by which a session knows a picture again.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -17,6 +18,7 @@
 
 #include "core/float16.h"
 #include "embed/image_embedder.h"
+#include "engine/content_hash.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/peak/peak.h"
@@ -183,7 +185,7 @@ void jpeg_to_patches(benchmark::State& state, int threads) {
       Image image;
       decode = seconds_of([&] { image = Image::decode(file, "photo"); });
       const PatchGrid grid = image_to_patches(image, {}, {}, kSoftTokens, "photo", &pool);
-      benchmark::DoNotOptimize(grid.values.data());
+      benchmark::DoNotOptimize(grid.pixels.data());
     });
     state.SetIterationTime(ours);
     plain_best = std::min(plain_best, plain);
@@ -197,6 +199,19 @@ void jpeg_to_patches(benchmark::State& state, int threads) {
   state.counters["above_ms"] = 1e3 * (best - plain_best);
   state.counters["median_above_ms"] = 1e3 * median(std::move(above));
   state.counters["file_MB"] = 1e-6 * static_cast<double>(file.size());
+}
+
+/// What recognising a picture of 12 megapixels costs, each time it is in a prompt unscaled.
+void hash_of_pixels(benchmark::State& state) {
+  const Image image = Image::from_rgb8(kWidth, kHeight, landscape());
+  double best = 1e9;
+  for ([[maybe_unused]] auto _ : state) {
+    ContentHash hash;
+    best = std::min(best, seconds_of([&] { hash = content_hash(image, kSoftTokens); }));
+    benchmark::DoNotOptimize(hash);
+  }
+  state.counters["best_ms"] = 1e3 * best;
+  state.counters["GB/s"] = 1e-9 * static_cast<double>(image.rgb().size()) / best;
 }
 
 /// A weight of bfloat16 values in (-1/2, 1/2) / 16.
@@ -283,6 +298,7 @@ void patches_to_soft_tokens(benchmark::State& state, const KernelTable& table, i
 }
 
 void register_all() {
+  benchmark::RegisterBenchmark("hash_of_pixels", hash_of_pixels)->Unit(benchmark::kMillisecond);
   const int cores = physical_cores();
   std::vector<int> thread_counts = {1};
   if (cores > 1) {

@@ -22,8 +22,8 @@ Patches cut(const Image& picture, const ModelConfig& config, const std::string& 
   const PatchGrid grid =
       image_to_patches(picture, config.vision.value(), config.image_processor, 0, name);
   Patches patches;
-  patches.values.assign(grid.values.data(),
-                        grid.values.data() + grid.num_patches() * grid.patch_values);
+  const AlignedBuffer<float> values = grid.values();
+  patches.values.assign(values.span().begin(), values.span().end());
   for (std::int64_t y = 0; y < grid.grid_height; ++y) {
     for (std::int64_t x = 0; x < grid.grid_width; ++x) {
       patches.x.push_back(x);

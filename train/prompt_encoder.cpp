@@ -95,8 +95,8 @@ std::int64_t PromptEncoder::picture_tokens(const Image& picture, const std::stri
     throw Error(ErrorCode::kInput,
                 "the model takes no pictures (config.json has no vision_config)");
   }
-  const ImageSize size = processed_size({picture.height(), picture.width()}, *config_.vision,
-                                        config_.image_processor, 0, name);
+  const ImageSize size =
+      processed_size(source_size(picture), *config_.vision, config_.image_processor, 0, name);
   const std::int64_t side = config_.vision->model_patch_size();
   return size.height / side * (size.width / side);
 }

@@ -97,7 +97,7 @@ void explain(const AskOptions& options, const Answer& answer, const GenerateOpti
 }
 
 int run_ask(const AskOptions& options) {
-  const std::vector<Message> messages = read_conversation(options);
+  std::vector<Message> messages = read_conversation(options);
   ChatOptions chat = options.chat.chat();
   if (options.show) {
     show_pictures(messages);
@@ -105,8 +105,12 @@ int run_ask(const AskOptions& options) {
   const LoadedModel loaded = load_model(options.model);
   const GenerateOptions generate = options.sampling.generate(loaded.model);
   chat.family = options.chat.family(*loaded.model);
+  const SessionOptions context = options.context.session();
+  for (Message& message : messages) {
+    scale_pictures(message.content, *loaded.model, context);
+  }
   const Prompt prompt = render_chat(messages, chat);
-  Session session(loaded.model, options.context.session());
+  Session session(loaded.model, context);
   const bool shows_reasoning = options.model.verbose || stderr_is_terminal();
   const Stream stream = options.json      ? Stream::kNothing
                         : shows_reasoning ? Stream::kAnswerAndReasoning

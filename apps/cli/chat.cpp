@@ -2,6 +2,7 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "nolens/error.h"
 
@@ -116,6 +117,7 @@ class Conversation {
     announce(picture.name, std::to_string(picture.image.width()) + "x" +
                                std::to_string(picture.image.height()) + " pixels");
     media_.emplace_back(std::move(picture));
+    scale_last();
   }
 
   void add_audio(const std::string& file) {
@@ -129,6 +131,7 @@ class Conversation {
     announce(clip.name, std::to_string(clip.video.frames.size()) + " of " +
                             std::to_string(clip.video.source_frames) + " frames");
     media_.emplace_back(std::move(clip));
+    scale_last();
   }
 
   /// Answers; on an error the conversation is as it was before the message.
@@ -158,6 +161,16 @@ class Conversation {
   }
 
  private:
+  /// The messages keep their media as long as the conversation lasts.
+  void scale_last() {
+    try {
+      scale_pictures(std::span(media_).last(1), *loaded_.model, options_.context.session());
+    } catch (...) {
+      media_.pop_back();
+      throw;
+    }
+  }
+
   static void announce(const std::string& name, const std::string& what) {
     print_error(name + ": " + what + ", sent with the next message\n");
   }

@@ -114,6 +114,7 @@ std::string memory_text(const Model& model, const InfoMemory& memory) {
   text += part("a picture", budget.picture);
   text += part("program", memory.program);
   text += part("total", budget.total() + memory.program);
+  text += part("decoding", budget.decoding);
   return memory.only_this_context ? text : text + contexts_table(model, memory);
 }
 
@@ -130,6 +131,7 @@ OutputJson memory_json(const Model& model, const InfoMemory& memory) {
                      {"activations_bytes", budget.activations},
                      {"logits_bytes", budget.logits},
                      {"picture_bytes", budget.picture},
+                     {"decoding_bytes", budget.decoding},
                      {"program_bytes", memory.program},
                      {"total_bytes", budget.total() + memory.program}};
   if (!memory.only_this_context) {

@@ -50,14 +50,21 @@ struct MemoryBudget {
   std::int64_t growth = 0;          ///< what a layer held before it grew, beside what it holds now
   std::int64_t activations = 0;     ///< rows of the largest step, and what products make of them
   std::int64_t logits = 0;          ///< of the next token, and what sampling makes of them
-  std::int64_t picture = 0;         ///< pixels, patches and soft tokens
+  std::int64_t picture = 0;         ///< scaled, its patches and what becomes of them
+  /// Pixels of a picture, and the scaled ones while scale_pictures() makes them: gone before a new
+  /// session has anything.
+  std::int64_t decoding = 0;
 
   [[nodiscard]] std::int64_t weights() const noexcept { return weights_mapped + weights_packed; }
   [[nodiscard]] std::int64_t keys_values() const noexcept {
     return full_layers + sliding_layers + growth;
   }
+  [[nodiscard]] std::int64_t session() const noexcept {
+    return keys_values() + activations + logits + picture;
+  }
+  /// At the moment when it is most.
   [[nodiscard]] std::int64_t total() const noexcept {
-    return weights() + keys_values() + activations + logits + picture;
+    return weights() + (session() > decoding ? session() : decoding);
   }
 };
 

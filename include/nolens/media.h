@@ -41,8 +41,16 @@ class Image {
   /// Takes width * height * 3 bytes. \throws Error{kUsage} on another size.
   static Image from_rgb8(std::int64_t width, std::int64_t height, std::vector<std::uint8_t> rgb);
 
+  /// The same pixels as what became of a picture of width * height pixels by scaling: models ask
+  /// for the size that that one would have been given. \throws Error{kUsage} unless both are at
+  /// least 1.
+  [[nodiscard]] Image scaled_from(std::int64_t width, std::int64_t height) const;
+
   [[nodiscard]] std::int64_t width() const noexcept { return width_; }
   [[nodiscard]] std::int64_t height() const noexcept { return height_; }
+  /// Size before any scaling; width() and height() unless scaled_from() says otherwise.
+  [[nodiscard]] std::int64_t source_width() const noexcept { return source_width_; }
+  [[nodiscard]] std::int64_t source_height() const noexcept { return source_height_; }
   [[nodiscard]] std::span<const std::uint8_t> rgb() const noexcept {  ///< [H, W, 3]
     return rgb_ == nullptr
                ? std::span<const std::uint8_t>()
@@ -53,6 +61,8 @@ class Image {
  private:
   std::int64_t width_ = 0;
   std::int64_t height_ = 0;
+  std::int64_t source_width_ = 0;
+  std::int64_t source_height_ = 0;
   std::shared_ptr<const std::uint8_t> rgb_;  ///< first of the pixels
 };
 

@@ -111,6 +111,14 @@ class Session {
 /// \throws Error{kInput} if the model takes no sound.
 std::vector<Audio> split_at_pauses(const Model& model, const Audio& audio);
 
+/// Scales pictures and frames that are larger than a session of `model` with `options` uses them,
+/// which it would do itself: answers stay the same, bit for bit, and what is kept of 12 megapixels
+/// is 2 MB instead of 36. For conversations that go on. Other parts stay as they are, and so do
+/// pictures of a model that takes none. \throws Error{kInput} on a picture that cannot be used,
+/// Error{kUsage} on an unknown budget.
+void scale_pictures(std::span<ContentPart> parts, const Model& model,
+                    const SessionOptions& options = {});
+
 /// Ids of a prompt with media expanded, and what became of its pictures, without running the model.
 AppendResult layout_prompt(const Model& model, const Prompt& prompt, const SessionOptions& options);
 

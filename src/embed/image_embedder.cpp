@@ -119,12 +119,11 @@ void ImageEmbedder::embed(const PatchGrid& grid, Matrix soft) {
     hidden = AlignedBuffer<float>(patches * width, Unset{});
     u = {hidden.data(), patches, width};
   }
+  RowNorm patch_ln1;
   if (config_.patch_ln1) {
-    kernels_.layer_norm_linear(grid.rows(), weights_.patch_ln1_weight, weights_.patch_ln1_bias,
-                               kLayerNormEps, weights_.patch_dense, weights_.patch_dense_bias, u);
-  } else {
-    kernels_.linear(grid.rows(), weights_.patch_dense, weights_.patch_dense_bias, u);
+    patch_ln1 = {weights_.patch_ln1_weight, weights_.patch_ln1_bias, kLayerNormEps};
   }
+  kernels_.pixel_linear(grid.rows(), patch_ln1, weights_.patch_dense, weights_.patch_dense_bias, u);
   if (config_.patch_ln2) {
     kernels_.layer_norm(u, weights_.patch_ln2_weight, weights_.patch_ln2_bias, kLayerNormEps, u);
   }

@@ -137,8 +137,7 @@ std::int64_t Context::common_prefix(const TokenSequence& sequence) const {
     const bool same = i < media_.size() && i < sequence.media.size() &&
                       media_[i].begin == sequence.media[i].begin &&
                       media_[i].end == sequence.media[i].end &&
-                      media_[i].content_hash == sequence.media[i].content_hash &&
-                      media_[i].end <= common;
+                      media_[i].hash == sequence.media[i].hash && media_[i].end <= common;
     if (!same) {
       if (i < media_.size()) {
         common = std::min(common, media_[i].begin);
@@ -180,7 +179,18 @@ MediaSeconds Context::compute(const AppendOptions& options, const StepObserver& 
     abandon_step(begin);
     throw;
   }
+  drop_computed_media();
   return seconds;
+}
+
+/// Keys and values stand for them now. Nothing that is computed is ever computed again: whoever
+/// takes a position away takes those behind it and their media too.
+void Context::drop_computed_media() {
+  for (MediaSpan& span : media_) {
+    if (span.end <= cache_.end()) {
+      span.drop_content();
+    }
+  }
 }
 
 void Context::abandon_step(std::int64_t begin) {

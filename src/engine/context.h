@@ -92,6 +92,7 @@ class Context {
   void compute_chunk(std::int64_t begin, std::int64_t end, std::span<const VisionBlock> blocks,
                      std::int64_t kept_rows, const AppendOptions& options,
                      const StepObserver& observer, MediaSeconds& seconds);
+  void drop_computed_media();
   /// Puts things right after an error in a step from `begin` on.
   void abandon_step(std::int64_t begin);
   void embed_rows(std::int64_t begin, std::int64_t end, Matrix x, MediaSeconds& seconds);

@@ -35,6 +35,8 @@ constexpr std::int64_t kMostPartialBytes = std::int64_t{32} << 20;
 constexpr std::int64_t kLogitBytes = kFloatBytes + kFloatBytes + 8;
 /// Patches whose position rows are there at once, embed/image_embedder.cpp.
 constexpr std::int64_t kPositionTile = 64;
+/// Rows of pixels that are floats at once, kernels/cpu/cpu_backend.cpp.
+constexpr std::int64_t kPixelTile = 96;
 
 /// The decoder's weights that are multiplied.
 std::array<const WeightMatrix*, 7> products(const LayerWeights& layer) {
@@ -145,15 +147,24 @@ std::int64_t attention_bytes(const TextConfig& text, std::int64_t context, std::
   return threads * scratch * kFloatBytes + (segments > 1 && sums <= kMostPartialBytes ? sums : 0);
 }
 
-std::int64_t picture_bytes(const ModelConfig& config, const ImageEmbedderWeights& weights,
-                           const MemoryUse& use) {
-  const std::int64_t tokens = picture_tokens(config, use);
-  const std::int64_t width = weights.patch_dense.rows;
-  const std::int64_t normed = weights.patch_dense.dtype == DType::kBf16 ? kBf16Bytes : kFloatBytes;
-  const std::int64_t hidden = config.vision->embedding_projection ? tokens * width : 0;
-  const std::int64_t positions = 2 * std::min(kPositionTile, tokens) * width;
-  return 3 * use.picture_pixels + tokens * config.vision->patch_values() * (kFloatBytes + normed) +
-         (hidden + positions) * kFloatBytes;
+/// Of a message's picture after scale_pictures(): what would grow stays as it is.
+std::int64_t scaled_bytes(const ModelConfig& config, const MemoryUse& use) {
+  return std::min(3 * use.picture_pixels,
+                  picture_tokens(config, use) * config.vision->patch_values());
+}
+
+std::int64_t picture_bytes(const Model::Impl& impl, const MemoryUse& use) {
+  const WeightMatrix& dense = impl.image_weights.patch_dense;
+  const std::int64_t tokens = picture_tokens(impl.config, use);
+  const std::int64_t patch_values = impl.config.vision->patch_values();
+  const std::int64_t hidden = impl.config.vision->embedding_projection ? tokens * dense.rows : 0;
+  // Gone before there are positions, unless it is rounded.
+  const bool rounds = dense.dtype == DType::kBf16 && !impl.exact;
+  const std::int64_t tile = std::min(kPixelTile, tokens) * patch_values;
+  const std::int64_t positions = 2 * std::min(kPositionTile, tokens) * dense.rows;
+  const std::int64_t passing = rounds ? positions : std::max(tile, positions);
+  return scaled_bytes(impl.config, use) + tokens * patch_values +
+         (rounds ? tokens * patch_values * kBf16Bytes : 0) + (hidden + passing) * kFloatBytes;
 }
 
 }  // namespace
@@ -181,7 +192,9 @@ MemoryBudget memory_budget(const Model& model, const MemoryUse& use) {
                        attention_bytes(text, use.context_length, model.num_threads());
   budget.logits = text.vocab_size * kLogitBytes;
   if (sees) {
-    budget.picture = picture_bytes(impl.config, impl.image_weights, use);
+    budget.picture = picture_bytes(impl, use);
+    const std::int64_t scaled = scaled_bytes(impl.config, use);
+    budget.decoding = 3 * use.picture_pixels > scaled ? 3 * use.picture_pixels + scaled : scaled;
   }
   return budget;
 }

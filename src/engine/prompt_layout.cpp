@@ -10,7 +10,6 @@
 #include <iterator>
 #include <utility>
 
-#include "engine/content_hash.h"
 #include "preprocess/audio_to_frames.h"
 
 namespace nolens {
@@ -70,7 +69,7 @@ class Layout {
     for (const std::int64_t end : cuts) {
       AudioMedia piece{{samples.begin() + begin, samples.begin() + end}};
       const std::int64_t tokens = num_audio_frames(end - begin, frame_size);
-      const std::uint64_t hash = content_hash(piece.samples);
+      const ContentHash hash = content_hash(piece.samples);
       push_media(std::move(piece), hash, tokens,
                  {config_.tokens.boa, config_.tokens.audio, config_.tokens.eoa}, part.name);
       report.tokens += tokens;
@@ -139,10 +138,9 @@ class Layout {
   ImageReport add_picture(const ImageMedia& picture, const std::string& name,
                           const std::string& what) {
     const VisionConfig& vision = *config_.vision;
-    const ImageSize source{picture.image.height(), picture.image.width()};
-    const ImageSize used =
-        processed_size(source, vision, processor_for(config_, picture.is_frame), picture.budget,
-                       name);
+    const ImageSize source = source_size(picture.image);
+    const ImageSize used = processed_size(source, vision, processor_for(config_, picture.is_frame),
+                                          picture.budget, name);
     const std::int64_t rows = used.height / vision.model_patch_size();
     const std::int64_t columns = used.width / vision.model_patch_size();
     if (vision.position_embedding == PositionEmbedding::kLearned &&
@@ -163,7 +161,7 @@ class Layout {
             .tokens = rows * columns};
   }
 
-  void push_media(std::variant<ImageMedia, AudioMedia> content, std::uint64_t hash,
+  void push_media(std::variant<ImageMedia, AudioMedia> content, const ContentHash& hash,
                   std::int64_t tokens, const Markers& markers, const std::string& name) {
     flush_text();
     push_marker(markers.begin);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "decoder/visibility.h"
+#include "engine/content_hash.h"
 #include "nolens/session.h"
 #include "preprocess/image_to_patches.h"
 
@@ -36,7 +37,12 @@ struct MediaSpan {
   std::int64_t end = 0;
   std::variant<ImageMedia, AudioMedia> content;
   std::string name;
-  std::uint64_t content_hash = 0;  ///< of what it holds and its size
+  ContentHash hash;  ///< of what it holds and its size
+
+  /// Frees pixels and samples; what kind of media it is stays known.
+  void drop_content() {
+    std::visit([](auto& media) { media = {}; }, content);
+  }
 
   /// Pictures see themselves in both directions and are computed in one step; sound is causal.
   [[nodiscard]] bool is_block() const noexcept {

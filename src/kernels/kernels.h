@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/matrix.h"
+#include "core/pixel_rows.h"
 #include "kernels/attention_args.h"
 #include "nolens/config.h"
 
@@ -27,6 +28,13 @@ struct LinearPart {
   const WeightMatrix& w;          ///< [N, K]
   std::span<const float> bias{};  ///< [N] or empty
   Matrix y;                       ///< [T, N]
+};
+
+/// What layer_norm takes beside its rows; without weights, none.
+struct RowNorm {
+  std::span<const float> weight{};  ///< [K]
+  std::span<const float> bias{};    ///< [K]
+  float eps = 0.0F;
 };
 
 class Kernels {
@@ -66,11 +74,10 @@ class Kernels {
   [[nodiscard]] virtual bool gated_linear_needs_scratch(const WeightMatrix& gate,
                                                         const WeightMatrix& up) const noexcept = 0;
 
-  /// linear(layer_norm(x; norm_weight, norm_bias, eps), w, bias), the same numbers, without the normed rows
-  /// ever being there as a whole where they are rounded anyway.    x [T, K]; norms [K]; w [N, K]; y [T, N]
-  virtual void layer_norm_linear(ConstMatrix x, std::span<const float> norm_weight,
-                                 std::span<const float> norm_bias, float eps,
-                                 const WeightMatrix& w, std::span<const float> bias, Matrix y) = 0;
+  /// linear of the values of pixels, after layer_norm if `norm` has weights: the same numbers, without
+  /// the values ever being there as a whole.     x [T, K]; norm [K]; w [N, K]; y [T, N]
+  virtual void pixel_linear(const PixelRows& x, const RowNorm& norm, const WeightMatrix& w,
+                            std::span<const float> bias, Matrix y) = 0;
 
   // ---- Position and attention
   /// Rotates every head of x in place: pairs (i, i + S/2).   Su et al. 2021 (RoFormer), eq. 34

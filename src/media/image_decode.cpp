@@ -55,8 +55,8 @@ Image Image::decode(std::span<const std::byte> file, const std::string& name,
     apply_orientation(decoded.orientation, decoded.width, decoded.height, decoded.rgb);
     const auto rgb = std::make_shared<const Pixels>(std::move(decoded.rgb));
     Image image;
-    image.width_ = decoded.width;
-    image.height_ = decoded.height;
+    image.width_ = image.source_width_ = decoded.width;
+    image.height_ = image.source_height_ = decoded.height;
     image.rgb_ = std::shared_ptr<const std::uint8_t>(rgb, rgb->data());
     return image;
   } catch (const std::bad_alloc&) {
@@ -75,10 +75,22 @@ Image Image::from_rgb8(std::int64_t width, std::int64_t height, std::vector<std:
                     std::to_string(rgb.size()) + " bytes were given");
   }
   Image image;
-  image.width_ = width;
-  image.height_ = height;
+  image.width_ = image.source_width_ = width;
+  image.height_ = image.source_height_ = height;
   const auto owner = std::make_shared<const std::vector<std::uint8_t>>(std::move(rgb));
   image.rgb_ = std::shared_ptr<const std::uint8_t>(owner, owner->data());
+  return image;
+}
+
+Image Image::scaled_from(std::int64_t width, std::int64_t height) const {
+  if (width < 1 || height < 1) {
+    throw Error(ErrorCode::kUsage, "a picture cannot have been scaled from " +
+                                       std::to_string(width) + " x " + std::to_string(height) +
+                                       " pixels; both sides must be at least 1");
+  }
+  Image image = *this;
+  image.source_width_ = width;
+  image.source_height_ = height;
   return image;
 }
 

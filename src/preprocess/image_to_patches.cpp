@@ -1,9 +1,7 @@
-// Size, resize, rescale, cut: the reference image processor without its padding rows.
+// Size, resize, cut: the reference image processor without its padding rows, its values as bytes.
 #include "preprocess/image_to_patches.h"
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <cmath>
 #include <optional>
 
@@ -12,8 +10,8 @@
 #include "core/check.h"
 #include "core/checked_math.h"
 #include "core/escape.h"
-#include "platform/thread_pool.h"
 #include "preprocess/resize.h"
+#include "preprocess/share.h"
 
 namespace nolens {
 namespace {
@@ -49,58 +47,13 @@ std::int64_t checked_budget(std::int64_t budget, const ImageProcessorConfig& pro
                                      choices);
 }
 
-/// What each of the 256 pixel values becomes.
-std::array<float, 256> scaled_values(const ImageProcessorConfig& processor) {
-  std::array<float, 256> values{};
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto pixel = static_cast<float>(i);
-    values[i] = processor.rescale_divisor != 0.0F ? pixel / processor.rescale_divisor
-                                                  : pixel * processor.rescale_factor;
-  }
-  return values;
-}
-
-/// What the patches of one row of the grid are made from.
-struct PatchRow {
-  const std::uint8_t* rgb;  ///< [side, grid_width * side, 3]
-  std::int64_t grid_width;
-  std::int64_t side;
-  PatchOrder order;
-  const std::array<float, 256>& values;
-};
-
-/// Writes the pixels of patch x of a row as float, in the order the weights expect.
-void cut_patch(const PatchRow& row, std::int64_t x, float* out) {
-  const std::int64_t side = row.side;
-  for (std::int64_t y = 0; y < side; ++y) {
-    const std::uint8_t* source = row.rgb + (y * row.grid_width + x) * side * 3;
-    if (row.order == PatchOrder::kChannelsLast) {
-      for (std::int64_t i = 0; i < 3 * side; ++i) {
-        out[y * side * 3 + i] = row.values[source[i]];
-      }
-      continue;
-    }
-    for (std::int64_t column = 0; column < side; ++column) {
-      for (std::int64_t channel = 0; channel < 3; ++channel) {
-        out[(channel * side + y) * side + column] = row.values[source[3 * column + channel]];
-      }
+/// Pixels of a patch, [side, side, 3], to planes of red, green and blue, [3, side, side].
+void separate_channels(std::int64_t pixels, const std::uint8_t* rgb, std::uint8_t* planes) {
+  for (std::int64_t channel = 0; channel < 3; ++channel) {
+    for (std::int64_t i = 0; i < pixels; ++i) {
+      planes[channel * pixels + i] = rgb[3 * i + channel];
     }
   }
-}
-
-/// body(next) on every thread, where next() gives each of 0 … count - 1 to one caller, then
-/// `count`.
-template <typename Body>
-void share(ThreadPool* pool, std::int64_t count, const Body& body) {
-  std::atomic<std::int64_t> taken{0};
-  const auto next = [&] { return std::min(count, taken.fetch_add(1)); };
-  const std::int64_t threads =
-      pool == nullptr ? 1 : std::min<std::int64_t>(pool->num_threads(), count);
-  if (threads <= 1) {
-    body(next);
-    return;
-  }
-  pool->parallel_for(threads, 1, [&](std::int64_t, std::int64_t) { body(next); });
 }
 
 }  // namespace
@@ -148,6 +101,10 @@ ImageSize target_image_size(ImageSize source, std::int64_t patch_size, std::int6
   return target;
 }
 
+ImageSize source_size(const Image& image) noexcept {
+  return {image.source_height(), image.source_width()};
+}
+
 ImageSize processed_size(ImageSize source, const VisionConfig& vision,
                          const ImageProcessorConfig& processor, std::int64_t budget,
                          const std::string& name) {
@@ -164,7 +121,7 @@ PatchGrid image_to_patches(const Image& image, const VisionConfig& vision,
                            const ImageProcessorConfig& processor, std::int64_t budget,
                            const std::string& name, ThreadPool* pool) {
   PatchGrid grid;
-  grid.source = {image.height(), image.width()};
+  grid.source = source_size(image);
   grid.used = processed_size(grid.source, vision, processor, budget, name);
   const std::int64_t side = vision.model_patch_size();
   NOLENS_CHECK(grid.used.height % side == 0 && grid.used.width % side == 0);
@@ -172,21 +129,34 @@ PatchGrid image_to_patches(const Image& image, const VisionConfig& vision,
   grid.grid_height = grid.used.height / side;
   grid.patch_values = vision.patch_values();
 
-  const std::array<float, 256> values = scaled_values(processor);
+  grid.scale = {processor.rescale_factor, processor.rescale_divisor};
+
   const BicubicResize resize(image, grid.used.width, grid.used.height);
-  grid.values = AlignedBuffer<float>(grid.num_patches() * grid.patch_values, Unset{});
+  grid.pixels = AlignedBuffer<std::uint8_t>(grid.num_patches() * grid.patch_values, Unset{});
+  const bool separates = vision.patch_order == PatchOrder::kChannelsFirst;
   share(pool, grid.grid_height, [&](const auto& next) {
     BicubicResize::Scratch scratch;
-    AlignedBuffer<std::uint8_t> lines(side * grid.used.width * 3, Unset{});
+    AlignedBuffer<std::uint8_t> rgb(separates ? grid.patch_values : 0, Unset{});
     for (std::int64_t y = next(); y < grid.grid_height; y = next()) {
-      resize.lines(y * side, (y + 1) * side, scratch, lines.data());
-      const PatchRow row{lines.data(), grid.grid_width, side, vision.patch_order, values};
-      for (std::int64_t x = 0; x < grid.grid_width; ++x) {
-        cut_patch(row, x, grid.values.data() + (y * grid.grid_width + x) * grid.patch_values);
+      std::uint8_t* patches = grid.pixels.data() + y * grid.grid_width * grid.patch_values;
+      // A line of the picture is a line of each patch of the row.
+      resize.lines(y * side, (y + 1) * side, scratch,
+                   {patches, side * 3, side * 3, grid.patch_values});
+      for (std::int64_t x = 0; separates && x < grid.grid_width; ++x) {
+        std::uint8_t* patch = patches + x * grid.patch_values;
+        std::copy_n(patch, grid.patch_values, rgb.data());
+        separate_channels(side * side, rgb.data(), patch);
       }
     }
   });
   return grid;
+}
+
+AlignedBuffer<float> PatchGrid::values() const {
+  AlignedBuffer<float> values(pixels.size(), Unset{});
+  std::transform(pixels.data(), pixels.data() + pixels.size(), values.data(),
+                 [this](std::uint8_t pixel) { return scale.value(pixel); });
+  return values;
 }
 
 }  // namespace nolens

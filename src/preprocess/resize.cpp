@@ -156,47 +156,52 @@ BicubicResize::BicubicResize(const Image& image, std::int64_t width, std::int64_
            horizontal_.precision};
 }
 
-/// Lines [begin, end) of the source at their new width.
-void BicubicResize::resize_lines(std::int64_t begin, std::int64_t end, Scratch& scratch,
-                                 std::uint8_t* target) const {
+/// Lines [begin, end) of the source at their new width, in the scratch; without a new width where
+/// they lie.
+const std::uint8_t* BicubicResize::narrowed(std::int64_t begin, std::int64_t end,
+                                            Scratch& scratch) const {
   const std::int64_t stride = image_.width() * 3;
   const std::uint8_t* source = image_.rgb().data() + begin * stride;
-  if (has_horizontal_) {
-    std::uint8_t* line = grown(scratch.line, resize_scratch_size(axis_));
-    passes_.lines({axis_, source, stride, target, width_ * 3, end - begin, line});
-  } else {
-    std::copy_n(source, (end - begin) * stride, target);
+  if (!has_horizontal_) {
+    return source;
   }
+  std::uint8_t* line = grown(scratch.line, resize_scratch_size(axis_));
+  std::uint8_t* rows = grown(scratch.lines, pixel_bytes(end - begin, width_));
+  passes_.lines({axis_, source, stride, rows, width_ * 3, end - begin, line});
+  return rows;
 }
 
 void BicubicResize::lines(std::int64_t begin, std::int64_t end, Scratch& scratch,
-                          std::uint8_t* target) const {
-  if (!has_vertical_) {
-    NOLENS_CHECK(begin >= 0 && begin <= end && end <= image_.height());
-    resize_lines(begin, end, scratch, target);
-    return;
-  }
-  NOLENS_CHECK(begin >= 0 && begin <= end &&
-               end <= static_cast<std::int64_t>(vertical_.first.size()));
+                          const LineTarget& target) const {
+  const std::int64_t height =
+      has_vertical_ ? static_cast<std::int64_t>(vertical_.first.size()) : image_.height();
+  const std::int64_t row_size = width_ * 3;
+  NOLENS_CHECK(begin >= 0 && begin <= end && end <= height && row_size % target.piece == 0);
   if (begin == end) {
     return;
   }
-  // Windows move downwards only.
-  const auto last = static_cast<std::size_t>(end - 1);
-  const std::int64_t top = vertical_.first[static_cast<std::size_t>(begin)];
-  const std::int64_t bottom = vertical_.first[last] + vertical_.count[last];
-  const std::int64_t row_size = width_ * 3;
-  const std::uint8_t* source = image_.rgb().data() + top * row_size;
-  if (has_horizontal_) {
-    std::uint8_t* rows = grown(scratch.lines, pixel_bytes(bottom - top, width_));
-    resize_lines(top, bottom, scratch, rows);
-    source = rows;
+  std::int64_t top = begin;
+  std::int64_t bottom = end;
+  if (has_vertical_) {  // windows move downwards only
+    const auto last = static_cast<std::size_t>(end - 1);
+    top = vertical_.first[static_cast<std::size_t>(begin)];
+    bottom = vertical_.first[last] + vertical_.count[last];
   }
+  const std::uint8_t* source = narrowed(top, bottom, scratch);
   for (std::int64_t y = begin; y < end; ++y) {
     const auto i = static_cast<std::size_t>(y);
-    passes_.column({source + (vertical_.first[i] - top) * row_size, row_size, vertical_.count[i],
-                    vertical_.weights.data() + y * vertical_.taps, vertical_.precision, row_size,
-                    target + (y - begin) * row_size});
+    const std::uint8_t* window =
+        source + ((has_vertical_ ? vertical_.first[i] : y) - top) * row_size;
+    std::uint8_t* to = target.data + (y - begin) * target.line_stride;
+    for (std::int64_t x = 0; x < row_size; x += target.piece, to += target.piece_stride) {
+      if (has_vertical_) {
+        passes_.column({window + x, row_size, vertical_.count[i],
+                        vertical_.weights.data() + y * vertical_.taps, vertical_.precision,
+                        target.piece, to});
+      } else {
+        std::copy_n(window + x, target.piece, to);
+      }
+    }
   }
 }
 

@@ -24,8 +24,17 @@ ResizeWeights bicubic_weights(std::int64_t n_in, std::int64_t n_out);
 /// The passes this machine runs, best first; they differ in speed only.
 const std::vector<const ResizePasses*>& runnable_resize_passes();
 
-/// A resize to width x height (both > 0), horizontally first, that can be had in bands of lines. The
-/// picture must outlive it.
+/// Where lines of RGB go: line i in pieces of `piece` bytes, of which piece x begins at data + i *
+/// line_stride + x * piece_stride. A line has a whole number of pieces.
+struct LineTarget {
+  std::uint8_t* data;
+  std::int64_t line_stride;
+  std::int64_t piece;
+  std::int64_t piece_stride;
+};
+
+/// A resize to width x height (both > 0), horizontally first, that can be had in bands of lines.
+/// The picture must outlive it.
 class BicubicResize {
  public:
   BicubicResize(const Image& image, std::int64_t width, std::int64_t height,
@@ -38,13 +47,17 @@ class BicubicResize {
     AlignedBuffer<std::uint8_t> line;
     AlignedBuffer<std::uint8_t> lines;
   };
-  /// Lines [begin, end) of the result to `target` [end - begin, width, 3]. Bands may be computed in any
-  /// order and, with a scratch each, at the same time. \throws Error{kResource}
-  void lines(std::int64_t begin, std::int64_t end, Scratch& scratch, std::uint8_t* target) const;
+  /// Lines [begin, end) of the result. Bands may be computed in any order and, with a scratch each,
+  /// at the same time. \throws Error{kResource}
+  void lines(std::int64_t begin, std::int64_t end, Scratch& scratch,
+             const LineTarget& target) const;
+  /// The same to `target` [end - begin, width, 3].
+  void lines(std::int64_t begin, std::int64_t end, Scratch& scratch, std::uint8_t* target) const {
+    lines(begin, end, scratch, {target, width_ * 3, width_ * 3, width_ * 3});
+  }
 
  private:
-  void resize_lines(std::int64_t begin, std::int64_t end, Scratch& scratch,
-                    std::uint8_t* target) const;
+  const std::uint8_t* narrowed(std::int64_t begin, std::int64_t end, Scratch& scratch) const;
 
   const Image& image_;
   std::int64_t width_;

@@ -74,7 +74,8 @@ class GgufInConform : public ::testing::Test {
                        }});
     const PatchGrid grid =
         image_to_patches(picture, *config.vision, processor_for(config, false), 0, "picture");
-    const std::span<const float> patches = grid.values.span();
+    const AlignedBuffer<float> values = grid.values();
+    const std::span<const float> patches = values.span();
     recording.json["token_ids"] = prompt.ids;
     recording.json["suppressed_ids"] = Json::array();
     recording.json["rules"] = {{"canonical", {{"greedy_ids", Json::array()}}}};

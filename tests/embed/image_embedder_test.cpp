@@ -20,9 +20,10 @@ PatchGrid small_grid() {
   grid.grid_width = 3;
   grid.grid_height = 2;
   grid.patch_values = 12;
-  grid.values = AlignedBuffer<float>(6 * 12);
+  grid.scale.factor = 1.0F / 255.0F;
+  grid.pixels = AlignedBuffer<std::uint8_t>(6 * 12);
   for (std::int64_t i = 0; i < 72; ++i) {
-    grid.values.data()[i] = static_cast<float>((i * 37) % 256) / 255.0F;
+    grid.pixels.data()[i] = static_cast<std::uint8_t>(i * 37);
   }
   return grid;
 }
@@ -62,7 +63,7 @@ class PlainEmbedder : public ::testing::Test {
   double projected(const PatchGrid& grid, std::int64_t patch, std::int64_t n) const {
     double sum = 0.0;
     for (std::int64_t k = 0; k < 12; ++k) {
-      sum += static_cast<double>(grid.rows().row(patch)[k]) *
+      sum += static_cast<double>(grid.scale.value(grid.rows().row(patch)[k])) *
              static_cast<double>(dense_[static_cast<std::size_t>(n * 12 + k)]);
     }
     return sum;
@@ -124,7 +125,7 @@ TEST_F(PlainEmbedder, SinusoidalPositionsOfBothAxes) {
 TEST_F(PlainEmbedder, WithoutPositionsEqualPatchesAreEqualTokens) {
   config_.position_embedding = PositionEmbedding::kNone;
   PatchGrid grid = small_grid();
-  std::copy_n(grid.values.data(), 12, grid.values.data() + 4 * 12);
+  std::copy_n(grid.pixels.data(), 12, grid.pixels.data() + 4 * 12);
   const std::vector<float> soft = embed(grid);
   for (std::size_t n = 0; n < kHidden; ++n) {
     EXPECT_EQ(soft[n], soft[4 * kHidden + n]);

@@ -1,5 +1,7 @@
 // memory_budget() against what a model and a session allocate.
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +19,8 @@
 #include "nolens/synthesize.h"
 
 #include "formats/temporary_folder.h"
+#include "support/allocation_hooks.h"
+#include "support/tiny_model.h"
 
 namespace nolens {
 namespace {
@@ -32,6 +36,35 @@ std::int64_t allocated() {
   const struct mallinfo2 info = ::mallinfo2();
   return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
 }
+
+/// The most in use before any allocation since the last reset; below 0 = nobody asks.
+std::atomic<std::int64_t> most_allocated{-1};
+
+/// Notes it while it lives. What is allocated last does not count, which is little.
+class PeakMeter {
+ public:
+  PeakMeter() : before_(allocated()) { most_allocated = before_; }
+  ~PeakMeter() { most_allocated = -1; }
+  PeakMeter(const PeakMeter&) = delete;
+  PeakMeter& operator=(const PeakMeter&) = delete;
+  [[nodiscard]] std::int64_t growth() const noexcept { return most_allocated - before_; }
+
+ private:
+  std::int64_t before_;
+};
+
+}  // namespace
+
+bool on_allocation() noexcept {
+  if (std::int64_t most = most_allocated; most >= 0) {
+    const std::int64_t now = allocated();
+    while (most >= 0 && most < now && !most_allocated.compare_exchange_weak(most, now)) {
+    }
+  }
+  return true;
+}
+
+namespace {
 
 class MemoryBudgetTest : public ::testing::Test {
  protected:
@@ -49,11 +82,13 @@ class MemoryBudgetTest : public ::testing::Test {
     std::ostringstream text;
     text << file.rdbuf();
     std::string json = text.str();
-    const std::array<std::pair<std::string, std::string>, 4> changes = {
+    const std::array<std::pair<std::string, std::string>, 6> changes = {
         {{"\"hidden_size\": 64", "\"hidden_size\": 512"},
          {"\"intermediate_size\": 96", "\"intermediate_size\": 2048"},
          {"\"head_dim\": 16", "\"head_dim\": 128"},
-         {"\"global_head_dim\": 32", "\"global_head_dim\": 256"}}};
+         {"\"global_head_dim\": 32", "\"global_head_dim\": 256"},
+         {"\"mm_embed_dim\": 64", "\"mm_embed_dim\": 512"},
+         {"\"output_proj_dims\": 64", "\"output_proj_dims\": 512"}}};
     for (const auto& [from, to] : changes) {
       const std::size_t at = json.find(from);
       ASSERT_NE(at, std::string::npos) << from;
@@ -66,6 +101,11 @@ class MemoryBudgetTest : public ::testing::Test {
     options.format = "gguf";
     options.type = "q4_0";
     synthesize_model(options);
+  }
+
+  /// Of 1200 x 840 pixels, which become 280 tokens.
+  static Image picture() {
+    return Image::from_rgb8(1200, 840, std::vector<std::uint8_t>(std::size_t{1200} * 840 * 3, 77));
   }
 
   std::shared_ptr<const Model> load(bool exact = false) {
@@ -135,18 +175,62 @@ TEST_F(MemoryBudgetTest, StepsOfAnySizeLeadToTheSameCache) {
             full_session(model, KvCacheType::kInt8, 64).kv_bytes());
 }
 
-TEST_F(MemoryBudgetTest, APictureAddsItsPixelsAndPatches) {
+TEST_F(MemoryBudgetTest, APictureTakesWhatTheBudgetSays) {
+  const auto model = load();
+  std::vector<ContentPart> parts{ImagePart{picture(), "picture", 0}};
+  const MemoryBudget budget =
+      memory_budget(*model, {.context_length = kContext, .picture_pixels = 1200 * 840});
+  const std::int64_t before = allocated();
+  scale_pictures(parts, *model);
+  const auto scaled = static_cast<std::int64_t>(std::get<ImagePart>(parts[0]).image.rgb().size());
+  EXPECT_NEAR(static_cast<double>(before - allocated()),
+              1200.0 * 840 * 3 - static_cast<double>(scaled), 0.01 * 1200 * 840 * 3);
+  const Prompt prompt = render_chat({testing::user(parts)}, {});
+  Session session(model, {.context_length = kContext});
+  session.append(prompt);
+  session.rewind(0);  // all buffers of a session have their size
+  const PeakMeter meter;
+  session.append(prompt);
+  EXPECT_NEAR(static_cast<double>(scaled + meter.growth()) / static_cast<double>(budget.picture),
+              1.0, kTolerance)
+      << budget.picture << " counted, " << scaled << " + " << meter.growth() << " allocated";
+}
+
+TEST_F(MemoryBudgetTest, ASessionKeepsNoPixelsAndNoSamples) {
+  const auto model = load();
+  Session session(model, {.context_length = kContext});
+  const auto read = [&] {
+    const AudioPart sound{{std::vector<float>(640 * 200)}, "sound"};
+    session.append(render_chat({testing::user({ImagePart{picture(), "picture", 0}, sound})}, {}));
+  };
+  read();
+  session.rewind(0);
+  // All buffers of a session have their size; 3 and 0.5 million bytes come and go.
+  const std::int64_t before = allocated();
+  read();
+  EXPECT_LT(allocated() - before, 40'000);
+}
+
+TEST_F(MemoryBudgetTest, APictureCountsWhileItIsDecoded) {
   const auto model = load();
   const MemoryUse text{.context_length = kContext};
   MemoryUse picture = text;
   picture.picture_pixels = 1'000'000;
   EXPECT_EQ(memory_budget(*model, text).picture, 0);
-  // 280 patches of 12 x 12 pixels, as floats twice; and 3 bytes a pixel of the picture itself.
-  EXPECT_GT(memory_budget(*model, picture).picture, 3'000'000 + 280 * 432 * 8);
+  EXPECT_EQ(memory_budget(*model, text).decoding, 0);
+  const MemoryBudget budget = memory_budget(*model, picture);
+  // 280 patches of 12 x 12 pixels.
+  EXPECT_EQ(budget.decoding, 3'000'000 + 280 * 432);
   picture.picture_pixels = 2'000'000;
-  const std::int64_t more = memory_budget(*model, picture).picture;
-  picture.picture_pixels = 1'000'000;
-  EXPECT_EQ(more - memory_budget(*model, picture).picture, 3'000'000);
+  EXPECT_EQ(memory_budget(*model, picture).decoding - budget.decoding, 3'000'000);
+  EXPECT_EQ(memory_budget(*model, picture).total(), budget.total());
+  // Most of all where nothing else is large.
+  picture.picture_pixels = 50'000'000;
+  EXPECT_EQ(memory_budget(*model, picture).total(), budget.weights() + 150'000'000 + 280 * 432);
+  // What is smaller than the model's size stays as it is.
+  picture.picture_pixels = 1000;
+  EXPECT_EQ(budget.picture - memory_budget(*model, picture).picture, 280 * 432 - 3000);
+  EXPECT_EQ(memory_budget(*model, picture).decoding, 3000);
   // A picture of more tokens than a step has rows makes the step longer.
   picture.image_tokens = 1120;
   picture.context_length = 4096;

@@ -104,6 +104,74 @@ TEST(Session, SetContextWithTheSamePromptComputesOnlyTheLastToken) {
   EXPECT_EQ(before, logits_of(session));
 }
 
+TEST(Session, AScaledPictureAnswersLikeThePictureItself) {
+  const auto model = tiny_model();
+  const Image image = striped_picture(1300, 900, 1);
+  for (const std::int64_t budget : {0, 70}) {
+    const SessionOptions options{.image_tokens = budget};
+    std::vector<ContentPart> parts{TextPart{"Look: "}, ImagePart{image, "picture", 0},
+                                   ImagePart{striped_picture(40, 30, 2), "small", 0}};
+    const Prompt before = render_chat({user(parts)}, {});
+    scale_pictures(parts, *model, options);
+    const Image& scaled = std::get<ImagePart>(parts[1]).image;
+    EXPECT_LT(scaled.rgb().size(), image.rgb().size());
+    // What would grow stays small.
+    EXPECT_EQ(std::get<ImagePart>(parts[2]).image.width(), 40);
+    Session original(model, options);
+    const AppendResult first = original.append(before);
+    Session session(model, options);
+    const AppendResult result = session.append(render_chat({user(parts)}, {}));
+    EXPECT_EQ(result.ids, first.ids);
+    EXPECT_EQ(result.images.at(0).source_width, 1300);
+    EXPECT_EQ(result.images.at(0).used_width, first.images.at(0).used_width);
+    EXPECT_EQ(logits_of(session), logits_of(original));
+  }
+}
+
+TEST(Session, ScaledFramesAnswerLikeTheClipItself) {
+  const auto model = tiny_model();
+  VideoPart clip;
+  clip.video.frames = {{striped_picture(900, 700, 1), 0.0}, {striped_picture(900, 700, 2), 0.5}};
+  clip.video.source_frames = 2;
+  clip.video.source_fps = 2.0;
+  std::vector<ContentPart> parts{clip};
+  Session original(model);
+  const AppendResult first = original.append(render_chat({user(parts)}, {}));
+  scale_pictures(parts, *model);
+  for (const VideoFrame& frame : std::get<VideoPart>(parts[0]).video.frames) {
+    EXPECT_EQ(frame.image.width(), first.videos.at(0).used_width);
+    EXPECT_EQ(frame.image.height(), first.videos.at(0).used_height);
+  }
+  Session session(model);
+  EXPECT_EQ(session.append(render_chat({user(parts)}, {})).ids, first.ids);
+  EXPECT_EQ(logits_of(session), logits_of(original));
+}
+
+TEST(Session, AScaledPictureIsReusedInTheNextTurnAndCanBeComputedAgain) {
+  const auto model = tiny_model();
+  std::vector<ContentPart> parts{ImagePart{striped_picture(1300, 900, 1), "picture", 0}};
+  scale_pictures(parts, *model);
+  const Image& image = std::get<ImagePart>(parts[0]).image;
+  Session session(model);
+  session.set_context(question(image, "What is it?"));
+  const AppendResult second = session.set_context(question(image, "What colour is it?"));
+  EXPECT_GT(second.cached_tokens, second.images.at(0).tokens);
+  const auto reused = logits_of(session);
+  session.set_context(question("Something else."));
+  session.set_context(question(image, "What colour is it?"));
+  EXPECT_EQ(logits_of(session), reused);
+}
+
+TEST(ScalePictures, RefusesWhatASessionRefusesAndLeavesOtherModelsAlone) {
+  const auto model = tiny_model();
+  std::vector<ContentPart> parts{ImagePart{striped_picture(1300, 900, 1), "picture", 71}};
+  EXPECT_EQ(error_code([&] { scale_pictures(parts, *model); }), ErrorCode::kUsage);
+  EXPECT_EQ(std::get<ImagePart>(parts[0]).image.width(), 1300);
+  const auto text_only = Model::load(testing::tiny_model_path("tiny_gemma3"), {.num_threads = 1});
+  EXPECT_NO_THROW(scale_pictures(parts, *text_only));
+  EXPECT_EQ(std::get<ImagePart>(parts[0]).image.width(), 1300);
+}
+
 TEST(Session, ForkContinuesIndependently) {
   const auto model = tiny_model();
   Session session(model);

@@ -180,27 +180,40 @@ TEST_P(BackendTest, RowsAtOnceEqualRowsOneByOneBitForBit) {
   }
 }
 
-TEST_P(BackendTest, NormAndProductInOneAreTheSameBitsAsOneAfterTheOther) {
+TEST_P(BackendTest, ProductsOfPixelsAreTheSameBitsAsThoseOfTheirValues) {
   Random random(46);
-  const std::vector<float> weight = random.normals(330);
-  const std::vector<float> norm_bias = random.normals(330);
+  const std::vector<float> weight = random.normals(352);
+  const std::vector<float> norm_bias = random.normals(352);
   const std::vector<float> bias = random.normals(45);
-  for (const DType dtype : {DType::kF32, DType::kBf16}) {
-    const StoredWeights w(dtype, 45, 330, 1, random);
+  for (const DType dtype : {DType::kF32, DType::kBf16, DType::kQ8_0, DType::kQ4_0}) {
+    const StoredWeights w(dtype, 45, 352, 0, random);
     for (const bool exact : {true, false}) {
       for (const int threads : {1, 3}) {
         ThreadPool pool(threads);
         const auto kernels = make_cpu_kernels(table(), pool, {.exact = exact});
-        for (const std::int64_t rows : {1, 2, 5, 50}) {
-          const std::vector<float> x = random.normals(rows * 330);
-          std::vector<float> normed(x.size());
-          std::vector<float> expected(static_cast<std::size_t>(rows * 45));
-          std::vector<float> found(expected.size(), kNan);
-          kernels->layer_norm(matrix(x, rows), weight, norm_bias, 1e-5F, matrix(normed, rows));
-          kernels->linear(matrix(normed, rows), w.view(), bias, matrix(expected, rows));
-          kernels->layer_norm_linear(matrix(x, rows), weight, norm_bias, 1e-5F, w.view(), bias,
-                                     matrix(found, rows));
-          EXPECT_TRUE(same_bits(found, expected)) << dtype_name(dtype) << " rows " << rows;
+        for (const std::int64_t rows : {1, 2, 5, 50, 96, 97, 200}) {
+          std::vector<std::uint8_t> pixels(static_cast<std::size_t>(rows * 352));
+          for (std::uint8_t& pixel : pixels) {
+            pixel = static_cast<std::uint8_t>(random.integer(0, 255));
+          }
+          for (const PixelScale scale : {PixelScale{0.0123F, 0.0F}, PixelScale{1.0F, 254.9F}}) {
+            std::vector<float> x;
+            for (const std::uint8_t pixel : pixels) {
+              x.push_back(scale.value(pixel));
+            }
+            const PixelRows pixel_rows{pixels.data(), rows, 352, scale};
+            std::vector<float> expected(static_cast<std::size_t>(rows * 45));
+            std::vector<float> found(expected.size(), kNan);
+            kernels->linear(matrix(x, rows), w.view(), bias, matrix(expected, rows));
+            kernels->pixel_linear(pixel_rows, {}, w.view(), bias, matrix(found, rows));
+            EXPECT_TRUE(same_bits(found, expected)) << dtype_name(dtype) << " rows " << rows;
+            kernels->layer_norm(matrix(x, rows), weight, norm_bias, 1e-5F, matrix(x, rows));
+            kernels->linear(matrix(x, rows), w.view(), bias, matrix(expected, rows));
+            kernels->pixel_linear(pixel_rows, {weight, norm_bias, 1e-5F}, w.view(), bias,
+                                  matrix(found, rows));
+            EXPECT_TRUE(same_bits(found, expected))
+                << dtype_name(dtype) << " rows " << rows << ", normed";
+          }
         }
       }
     }
@@ -235,9 +248,7 @@ TEST_P(BackendTest, NothingHappensForZeroRows) {
   Random random(44);
   const StoredWeights w(DType::kF32, 4, 8, 0, random);
   EXPECT_NO_THROW(kernels->linear({nullptr, 0, 8}, w.view(), {}, {nullptr, 0, 4}));
-  EXPECT_NO_THROW(kernels->layer_norm_linear({nullptr, 0, 8}, std::vector<float>(8),
-                                             std::vector<float>(8), 1e-6F, w.view(), {},
-                                             {nullptr, 0, 4}));
+  EXPECT_NO_THROW(kernels->pixel_linear({nullptr, 0, 8}, {}, w.view(), {}, {nullptr, 0, 4}));
   EXPECT_NO_THROW(kernels->add({nullptr, 0, 8}, {nullptr, 0, 8}));
   EXPECT_NO_THROW(kernels->rms_norm({nullptr, 0, 8}, {}, 1e-6F, {nullptr, 0, 8}));
 }
@@ -264,10 +275,13 @@ TEST_P(BackendTest, WrongShapesAreRefused) {
   for (const DType dtype : {DType::kF32, DType::kBf16}) {
     const StoredWeights eight_to_four(dtype, 4, 8, 0, random);
     const WeightMatrix& v = eight_to_four.view();
-    EXPECT_THROW(kernels->layer_norm_linear(x, five, eight, 1e-6F, v, {}, narrow), Error);
-    EXPECT_THROW(kernels->layer_norm_linear(x, eight, {}, 1e-6F, v, {}, narrow), Error);
-    EXPECT_THROW(kernels->layer_norm_linear(x, eight, eight, 1e-6F, v, five, narrow), Error);
-    EXPECT_THROW(kernels->layer_norm_linear(x, eight, eight, 1e-6F, v, {}, y), Error);
+    const std::vector<std::uint8_t> bytes(16);
+    const PixelRows pixels{bytes.data(), 2, 8};
+    EXPECT_THROW(kernels->pixel_linear(pixels, {five, eight}, v, {}, narrow), Error);
+    EXPECT_THROW(kernels->pixel_linear(pixels, {eight, {}}, v, {}, narrow), Error);
+    EXPECT_THROW(kernels->pixel_linear(pixels, {{}, eight}, v, {}, narrow), Error);
+    EXPECT_THROW(kernels->pixel_linear(pixels, {eight, eight}, v, five, narrow), Error);
+    EXPECT_THROW(kernels->pixel_linear(pixels, {eight, eight}, v, {}, y), Error);
   }
   EXPECT_THROW(kernels->rms_norm_heads(x, 3, {}, 1e-6F, x), Error);
   EXPECT_THROW(kernels->rope(narrow, narrow, 2, x), Error);

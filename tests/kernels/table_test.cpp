@@ -358,5 +358,26 @@ TEST_P(NormTable, RopeTurnsPairsThatAreHalfAHeadApart) {
   }
 }
 
+TEST_P(ElementwiseTable, PixelValuesAreCorrectlyRounded) {
+  std::vector<std::uint8_t> pixels;
+  for (int i = 0; i < 300; ++i) {
+    pixels.push_back(static_cast<std::uint8_t>(i));
+  }
+  for (const std::int64_t n : {0, 1, 15, 16, 17, 63, 299}) {
+    for (const float divisor : {0.0F, 255.0F, 254.9F}) {
+      std::vector<float> y(static_cast<std::size_t>(n) + 1, kNan);
+      table().pixel_values(pixels.data() + 1, 0.0123F, divisor, n, y.data());
+      for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
+        const auto pixel = static_cast<double>(pixels[i + 1]);
+        const double exact = divisor != 0.0F ? pixel / static_cast<double>(divisor)
+                                             : pixel * static_cast<double>(0.0123F);
+        // Rounding a double's 53 bits again gives what rounding once does: 53 >= 2 * 24 + 2.
+        EXPECT_EQ(y[i], static_cast<float>(exact)) << pixel << " / " << divisor;
+      }
+      EXPECT_TRUE(std::isnan(y.back())) << "wrote past the end";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace nolens

@@ -94,5 +94,20 @@ TEST(FromRgb8, TakesExactlyTheBytesOfThePicture) {
   EXPECT_THROW(Image::from_rgb8(0, 5, {}), Error);
 }
 
+TEST(ScaledFrom, TellsTheSizeBeforeAndKeepsThePixels) {
+  const Image image = Image::from_rgb8(2, 1, Bytes{1, 2, 3, 4, 5, 6});
+  EXPECT_EQ(image.source_width(), 2);
+  EXPECT_EQ(image.source_height(), 1);
+  const Image scaled = image.scaled_from(4032, 3024);
+  EXPECT_EQ(scaled.source_width(), 4032);
+  EXPECT_EQ(scaled.source_height(), 3024);
+  EXPECT_EQ(scaled.width(), 2);
+  EXPECT_EQ(scaled.height(), 1);
+  EXPECT_EQ(scaled.rgb().data(), image.rgb().data());
+  EXPECT_EQ(image.source_width(), 2);
+  EXPECT_THROW(image.scaled_from(0, 1), Error);
+  EXPECT_THROW(image.scaled_from(1, -1), Error);
+}
+
 }  // namespace
 }  // namespace nolens

@@ -122,8 +122,8 @@ TEST_P(PreprocessPicture, PixelsAndPatchesAreTheReferencesBitForBit) {
     const PatchGrid grid = image_to_patches(image, released_geometry(), ImageProcessorConfig{},
                                             result.at("budget"), "picture");
     EXPECT_EQ(grid.num_patches(), result.at("tokens").get<std::int64_t>());
-    const std::span<const float> values(
-        grid.values.data(), static_cast<std::size_t>(grid.num_patches() * grid.patch_values));
+    const AlignedBuffer<float> buffer = grid.values();
+    const std::span<const float> values = buffer.span();
     EXPECT_EQ(values.front(), result.at("patches_first").at(0).get<float>());
     EXPECT_EQ(values.back(), result.at("patches_last").back().get<float>());
     EXPECT_EQ(fnv1a64(std::as_bytes(values)), result.at("patches_fnv1a64"));

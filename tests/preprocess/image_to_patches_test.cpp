@@ -163,14 +163,13 @@ TEST(ImageToPatches, CutsRowsOfPatchesInReadingOrder) {
   EXPECT_EQ(grid.patch_values, 6912);
   EXPECT_EQ(grid.rows().rows, 60);
   const Image scaled = resize_bicubic(image, 480, 288);
-  const float factor = 1.0F / 255.0F;
   for (std::int64_t y = 0; y < 288; ++y) {
     for (std::int64_t x = 0; x < 480; ++x) {
       for (std::int64_t channel = 0; channel < 3; ++channel) {
         const std::int64_t patch = y / 48 * 10 + x / 48;
         const std::int64_t value = ((y % 48) * 48 + x % 48) * 3 + channel;
         const auto pixel = scaled.rgb()[static_cast<std::size_t>((y * 480 + x) * 3 + channel)];
-        ASSERT_EQ(grid.rows().row(patch)[value], static_cast<float>(pixel) * factor);
+        ASSERT_EQ(grid.rows().row(patch)[value], pixel);
       }
     }
   }
@@ -185,8 +184,8 @@ TEST(ImageToPatches, AreTheSameForAnyNumberOfThreads) {
       ThreadPool pool(threads);
       const PatchGrid shared = image_to_patches(image, {}, {}, 70, "p", &pool);
       ASSERT_EQ(shared.num_patches(), alone.num_patches());
-      EXPECT_TRUE(std::equal(alone.values.span().begin(), alone.values.span().end(),
-                             shared.values.span().begin()))
+      EXPECT_TRUE(std::equal(alone.pixels.span().begin(), alone.pixels.span().end(),
+                             shared.pixels.span().begin()))
           << width << " x " << height << " with " << threads << " threads";
     }
   }
@@ -224,7 +223,7 @@ TEST(ImageToPatches, GivesTheReferenceProcessorsValuesBitForBit) {
         image_to_patches(noise_image(row.width, row.height), {}, {}, row.budget, "p");
     EXPECT_EQ(grid.grid_width, row.grid_width);
     EXPECT_EQ(grid.grid_height, row.grid_height);
-    EXPECT_EQ(fnv1a(std::as_bytes(grid.values.span())), row.hash)
+    EXPECT_EQ(fnv1a(std::as_bytes(grid.values().span())), row.hash)
         << row.width << " x " << row.height;
   }
 }
@@ -243,9 +242,25 @@ TEST(ImageToPatches, OfTheFixedSizeVariantAre784SmallPatches) {
   EXPECT_EQ(grid.patch_values, 768);
   // Not resized: the first value of patch (x, y) is the red of pixel (16 x, 16 y).
   for (const auto& [x, y] : {std::pair{0, 0}, {27, 0}, {0, 27}, {13, 5}}) {
-    EXPECT_EQ(
-        grid.rows().row(y * 28 + x)[0],
-        static_cast<float>(image.rgb()[static_cast<std::size_t>((16 * y * 448 + 16 * x) * 3)]));
+    EXPECT_EQ(grid.rows().row(y * 28 + x)[0],
+              image.rgb()[static_cast<std::size_t>((16 * y * 448 + 16 * x) * 3)]);
+  }
+}
+
+TEST(ImageToPatches, ValuesAreMultipliedOrDividedAsTheProcessorSays) {
+  const Image image = noise_image(500, 300);
+  ImageProcessorConfig processor;
+  processor.rescale_factor = 0.0123F;
+  const PatchGrid multiplied = image_to_patches(image, {}, processor, 70, "p");
+  processor.rescale_divisor = 254.9F;
+  const PatchGrid divided = image_to_patches(image, {}, processor, 70, "p");
+  const AlignedBuffer<float> products = multiplied.values();
+  const AlignedBuffer<float> quotients = divided.values();
+  ASSERT_EQ(products.size(), 60 * 6912);
+  for (std::int64_t i = 0; i < products.size(); ++i) {
+    const auto pixel = static_cast<float>(multiplied.pixels.data()[i]);
+    ASSERT_EQ(products.data()[i], pixel * 0.0123F);
+    ASSERT_EQ(quotients.data()[i], pixel / 254.9F);
   }
 }
 

@@ -194,6 +194,23 @@ TEST_P(ResizeBicubic, BandsInAnyOrderAreTheWhole) {
   }
 }
 
+TEST_P(ResizeBicubic, LinesMayGoToPlacesInPieces) {
+  // Pieces of 5 pixels, 60 bytes apart, of lines that are 20 bytes apart: 3 lines of 7 pieces.
+  for (const auto& [w, h] : {std::pair{61, 200}, {35, 200}, {61, 9}, {35, 9}}) {
+    const Image image = noise_image(w, h);
+    const Image whole = resized(image, 35, 9);
+    const BicubicResize resize(image, 35, 9, *GetParam());
+    BicubicResize::Scratch scratch;
+    std::vector<std::uint8_t> places(7 * 60, 99);
+    resize.lines(4, 7, scratch, {places.data(), 20, 15, 60});
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const std::size_t byte = i % 20;
+      const std::size_t at = ((4 + i % 60 / 20) * 35 + i / 60 * 5) * 3 + byte;
+      ASSERT_EQ(places[i], byte < 15 ? whole.rgb()[at] : 99) << w << " x " << h << ", byte " << i;
+    }
+  }
+}
+
 TEST_P(ResizeBicubic, IsByteForByteTheReferences) {
   // torchvision 0.24.1, transforms.v2.functional.resize, bicubic, antialias, uint8 on a CPU.
   struct Frozen {

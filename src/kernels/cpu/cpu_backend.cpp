@@ -26,6 +26,9 @@ constexpr std::int64_t kSerialProduct = 64 * 1024;
 // Outputs a thread takes at a time with many rows: x streams from the level 3 cache once per chunk,
 // at 4 bytes per 32 multiplications and lane.
 constexpr std::int64_t kOutputsPerChunk = 32;
+// Rows of pixels that are floats at once where a product takes floats: a multiple of every register
+// tile, and enough for the weights to be read from memory few times.
+constexpr std::int64_t kPixelTile = 96;
 
 void check_same_shape(ConstMatrix a, ConstMatrix b) {
   NOLENS_CHECK(a.rows == b.rows && a.cols == b.cols);
@@ -159,28 +162,27 @@ class CpuKernels final : public Kernels {
            gate.panel_format() != up.panel_format();
   }
 
-  void layer_norm_linear(ConstMatrix x, std::span<const float> norm_weight,
-                         std::span<const float> norm_bias, float eps, const WeightMatrix& w,
-                         std::span<const float> bias, Matrix y) override {
-    if (!rounds_to_bf16(w)) {
-      AlignedBuffer<float> values(x.rows * x.cols, Unset{});
-      const Matrix normed{values.data(), x.rows, x.cols};
-      layer_norm(x, norm_weight, norm_bias, eps, normed);
-      linear(normed, w, bias, y);
-      return;
-    }
+  void pixel_linear(const PixelRows& x, const RowNorm& norm, const WeightMatrix& w,
+                    std::span<const float> bias, Matrix y) override {
     check_weight(w);
     NOLENS_CHECK(x.cols == w.cols && x.rows == y.rows && y.cols == w.rows);
     NOLENS_CHECK(bias.empty() || size_of(bias) == w.rows);
-    NOLENS_CHECK(size_of(norm_weight) == x.cols && size_of(norm_bias) == x.cols);
-    float* rows = grown(scratch_, x.cols * pool_.num_threads());
-    std::uint16_t* rounded = grown(rounded_, x.rows * x.cols);
-    for_each_chunk(pool_, x.rows, 1, [&](std::int64_t t, std::int64_t, std::int64_t slot) {
-      float* row = rows + slot * x.cols;
-      table_.layer_norm(x.row(t), norm_weight.data(), norm_bias.data(), eps, x.cols, row);
-      table_.round_bf16(row, x.cols, rounded + t * x.cols);
-    });
-    multiply_rounded(x.rows, w, bias, y);
+    NOLENS_CHECK(norm.weight.empty() || size_of(norm.weight) == x.cols);
+    NOLENS_CHECK(size_of(norm.bias) == size_of(norm.weight));
+    if (rounds_to_bf16(w)) {
+      round_pixels(x, norm);
+      multiply_rounded(x.rows, w, bias, y);
+      return;
+    }
+    const std::int64_t tile = std::min(kPixelTile, x.rows);
+    AlignedBuffer<float> values(tile * x.cols, Unset{});
+    for (std::int64_t begin = 0; begin < x.rows; begin += tile) {
+      const std::int64_t end = std::min(x.rows, begin + tile);
+      const Matrix rows{values.data(), end - begin, x.cols};
+      for_rows(rows.rows, x.cols,
+               [&](std::int64_t t) { make_values(x, begin + t, norm, rows.row(t)); });
+      linear(rows, w, bias, y.row_range(begin, end));
+    }
   }
 
   void rope(ConstMatrix cos, ConstMatrix sin, std::int64_t heads, Matrix x) override {
@@ -320,6 +322,25 @@ class CpuKernels final : public Kernels {
     for_rows(x.rows, x.cols,
              [&](std::int64_t t) { table_.round_bf16(x.row(t), x.cols, rounded + t * x.cols); });
     multiply_rounded(x.rows, w, bias, y);
+  }
+
+  /// The values of row t, normed.
+  void make_values(const PixelRows& x, std::int64_t t, const RowNorm& norm, float* values) const {
+    table_.pixel_values(x.row(t), x.scale.factor, x.scale.divisor, x.cols, values);
+    if (!norm.weight.empty()) {
+      table_.layer_norm(values, norm.weight.data(), norm.bias.data(), norm.eps, x.cols, values);
+    }
+  }
+
+  /// x, normed, to rounded_. Each thread holds the values of one row at a time.
+  void round_pixels(const PixelRows& x, const RowNorm& norm) {
+    float* values = grown(scratch_, x.cols * pool_.num_threads());
+    std::uint16_t* rounded = grown(rounded_, x.rows * x.cols);
+    for_each_chunk(pool_, x.rows, 1, [&](std::int64_t t, std::int64_t, std::int64_t slot) {
+      float* row = values + slot * x.cols;
+      make_values(x, t, norm, row);
+      table_.round_bf16(row, x.cols, rounded + t * x.cols);
+    });
   }
 
   /// The product of rounded_ with w.

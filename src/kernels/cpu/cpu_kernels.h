@@ -217,6 +217,11 @@ struct KernelTable {
   using PanelPair = void (*)(const PanelPairArgs& args) noexcept;
   PanelPair panel_pair[kPanelFormatCount];
 
+  // ---- Pixels
+  /// y[i] = x[i] * factor, or x[i] / divisor unless that is 0: correctly rounded.
+  void (*pixel_values)(const std::uint8_t* x, float factor, float divisor, std::int64_t n,
+                       float* y) noexcept;
+
   // ---- Rows of D values. x and y may be the same.
   /// y = x * (mean(x^2) + eps)^-1/2 * weight; weight null = 1. Sums in double: relative error 3 *
   /// eps.

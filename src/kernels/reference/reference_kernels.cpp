@@ -136,13 +136,16 @@ class ReferenceKernels final : public Kernels {
     return true;
   }
 
-  void layer_norm_linear(ConstMatrix x, std::span<const float> norm_weight,
-                         std::span<const float> norm_bias, float eps, const WeightMatrix& w,
-                         std::span<const float> bias, Matrix y) override {
+  void pixel_linear(const PixelRows& x, const RowNorm& norm, const WeightMatrix& w,
+                    std::span<const float> bias, Matrix y) override {
     std::vector<float> values(static_cast<std::size_t>(x.rows * x.cols));
-    const Matrix normed{values.data(), x.rows, x.cols};
-    layer_norm(x, norm_weight, norm_bias, eps, normed);
-    linear(normed, w, bias, y);
+    std::transform(x.data, x.data + values.size(), values.begin(),
+                   [&](std::uint8_t pixel) { return x.scale.value(pixel); });
+    const Matrix rows{values.data(), x.rows, x.cols};
+    if (!norm.weight.empty()) {
+      layer_norm(rows, norm.weight, norm.bias, norm.eps, rows);
+    }
+    linear(rows, w, bias, y);
   }
 
   void rope(ConstMatrix cos, ConstMatrix sin, std::int64_t heads, Matrix x) override {

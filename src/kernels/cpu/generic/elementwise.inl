@@ -55,6 +55,20 @@ void softcap_values(float cap, std::int64_t n, float* x) noexcept {
   map1(x, n, x, [caps](Vec v) { return mul(caps, tanh(div(v, caps))); });
 }
 
+/// Plain loops, which compilers vectorise.
+void pixel_values(const std::uint8_t* x, float factor, float divisor, std::int64_t n,
+                  float* y) noexcept {
+  if (divisor != 0.0F) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      y[i] = static_cast<float>(x[i]) / divisor;
+    }
+    return;
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    y[i] = static_cast<float>(x[i]) * factor;
+  }
+}
+
 void to_f16_values(const float* x, std::int64_t n, std::uint16_t* y) noexcept {
   std::int64_t i = 0;
   for (; i + Vec::kLanes <= n; i += Vec::kLanes) {

@@ -58,6 +58,7 @@ constexpr KernelTable generic_table(const char* name) noexcept {
   set_by_panels<CodeFormat>(table, DType::kFp4);
   set_by_panels<Int8Format>(table, DType::kInt8);
   set_panels(table, std::make_index_sequence<kPanelFormatCount>{});
+  table.pixel_values = pixel_values;
   table.rms_norm = rms_norm_row;
   table.layer_norm = layer_norm_row;
   table.rope = rope_head;
