@@ -27,8 +27,6 @@ constexpr std::int64_t kStreamRows = 16;
 // and the longest, whose sums take no more room than those of a strip.
 constexpr std::int64_t kLeastBytes = 128 * 1024;
 constexpr std::int64_t kMostPanels = 256;
-// Of many rows: strips a thread.
-constexpr std::int64_t kStripsPerThread = 8;
 // Of many rows. Their sums, 1 KiB a row, stay in the level 2 cache beside what passes by.
 constexpr std::int64_t kStripPanels = 16;
 constexpr std::int64_t kRowBlock = 512;
@@ -110,21 +108,17 @@ template <typename Body>
 void PanelProducts::for_each_strip(std::int64_t panels, std::int64_t matrices, std::int64_t size,
                                    const Body& body) {
   const bool few = x_.rows <= kStreamRows;
-  const std::int64_t most =
-      few ? kMostPanels / matrices
-          : std::clamp(panels / (pool_.num_threads() * kStripsPerThread) / 2 * 2, std::int64_t{2},
-                       kStripPanels / matrices);
+  const std::int64_t most = (few ? kMostPanels : kStripPanels) / matrices;
   const std::int64_t room = matrices * most * kPanelRows * row_block();
   float* sums = grown(scratch_, room * pool_.num_threads());
-  const auto run = [&](std::int64_t begin, std::int64_t end, std::int64_t slot) {
-    body(begin, end, sums + slot * room);
-  };
-  if (few) {
-    const std::int64_t least = std::clamp(kLeastBytes / size / matrices, std::int64_t{1}, most);
-    for_each_share(pool_, panels, least, most, run);
-  } else {
-    for_each_chunk(pool_, panels, most, run);
-  }
+  // Of many rows a strip has whole pairs of panels, and gate and up make one.
+  const std::int64_t unit = few || matrices == 2 ? 1 : 2;
+  const std::int64_t least =
+      few ? std::clamp(kLeastBytes / size / matrices, std::int64_t{1}, most) : std::int64_t{1};
+  for_each_share(pool_, ceil_div(panels, unit), least, most / unit,
+                 [&](std::int64_t begin, std::int64_t end, std::int64_t slot) {
+                   body(begin * unit, std::min(panels, end * unit), sums + slot * room);
+                 });
 }
 
 std::int64_t PanelProducts::row_block() const {
