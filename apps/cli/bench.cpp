@@ -224,6 +224,7 @@ std::vector<std::string> own_arguments(const BenchOptions& options) {
   if (options.model.exact) {
     arguments.emplace_back("--exact");
   }
+  add_text("--codebook", std::to_string(options.model.codebook_bits));
   return arguments;
 }
 

@@ -71,6 +71,9 @@ class Ask(Case):
         self.assertEqual(self.json(*options)["text"], self.json(*options, "--affinity")["text"])
         self.expect_refusal(run(*options, "--affinity", "--threads", 1024), 2, "1024 threads", "--affinity")
 
+    def test_codebooks_have_8_or_16_bits(self):
+        self.expect_refusal(run("ask", "--codebook", 12, "What is it?"), 2, "--codebook")
+
     def test_several_pictures_in_order(self):
         reply = self.json("ask", "--json", "--model", TINY, "--max-tokens", 1, PICTURE,
                           ROOT / "tests/golden/several_images/picture_1.png", "Compare.")
