@@ -48,7 +48,7 @@ std::vector<float> raw_sound(const Reference& reference, const std::string& path
 
 /// The samples of an audio part that parse_messages() does not know, or nothing.
 std::optional<AudioPart> sound_of(const Reference& reference, const Json& part) {
-  if (!part.is_object() || part.value("type", Json()) != "audio") {
+  if (!has_text(part, "type", "audio")) {
     return std::nullopt;
   }
   const auto path = part.find("path");

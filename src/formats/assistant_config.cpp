@@ -21,7 +21,7 @@ constexpr std::size_t kMaxConfigBytes = 4U << 20U;
 }  // namespace
 
 bool is_assistant_config(const Json& config) {
-  return config.is_object() && config.value("model_type", Json()) == kModelType;
+  return has_text(config, "model_type", kModelType);
 }
 
 AssistantConfig assistant_config_from_json(const Json& config, const std::string& name,

@@ -210,4 +210,11 @@ Json parse_json(std::string_view text, const std::string& name, ErrorCode code,
   return std::move(builder.root);
 }
 
+bool has_text(const Json& json, const char* key, std::string_view text) noexcept {
+  const auto found = json.is_object() ? json.find(key) : json.end();
+  const auto* const value =
+      found == json.end() ? nullptr : found->get_ptr<const Json::string_t*>();
+  return value != nullptr && *value == text;
+}
+
 }  // namespace nolens

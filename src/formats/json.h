@@ -27,6 +27,10 @@ struct JsonLimits {
 Json parse_json(std::string_view text, const std::string& name, ErrorCode code,
                 const JsonLimits& limits = {});
 
+/// Whether `json` is an object with the string `text` under `key`. Allocates nothing: Json's own == makes
+/// a Json of the text, and where memory ends, it ends the program.
+[[nodiscard]] bool has_text(const Json& json, const char* key, std::string_view text) noexcept;
+
 /// Receives a document piece by piece, in order, for documents that are checked rather than kept.
 /// A method may throw JsonRefusal; parse_json_events() adds the position.
 class JsonEvents {

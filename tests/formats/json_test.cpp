@@ -91,5 +91,16 @@ TEST(Json, UsesTheCallersErrorCodeAndEscapesFileBytes) {
   EXPECT_EQ(refusal("[\x1b]").find('\x1b'), std::string::npos);
 }
 
+TEST(Json, HasTextIsThereAndAString) {
+  const Json json = {{"type", "audio"}, {"count", 1}};
+  EXPECT_TRUE(has_text(json, "type", "audio"));
+  EXPECT_FALSE(has_text(json, "type", "audi"));
+  EXPECT_FALSE(has_text(json, "typ", "audio"));
+  EXPECT_FALSE(has_text(json, "count", "1"));
+  EXPECT_FALSE(has_text(Json::array({"type", "audio"}), "type", "audio"));
+  EXPECT_FALSE(has_text("type", "type", "type"));
+  EXPECT_FALSE(has_text(Json(), "type", ""));
+}
+
 }  // namespace
 }  // namespace nolens
