@@ -8,29 +8,31 @@ namespace {
 
 /// Every buffer begins on a cache line of so many floats, which takes less than one line each.
 constexpr std::int64_t kLineFloats = 16;
-constexpr std::int64_t kSlackFloats = 8 * kLineFloats;
+constexpr std::int64_t kSlackFloats = 4 * kLineFloats;
 
 }  // namespace
 
 Activations::Activations(const TextConfig& config, const DecoderWeights& weights,
                          const Kernels& kernels)
-    : hidden_size_(config.hidden_size), intermediate_size_(config.intermediate_size) {
+    : hidden_size_(config.hidden_size) {
   for (const LayerConfig& layer : config.layers) {
     query_width_ = std::max(query_width_, config.num_attention_heads * layer.head_dim);
     key_width_ = std::max(key_width_, layer.num_key_value_heads * layer.head_dim);
   }
-  const auto needs_up = [&kernels](const LayerWeights& layer) {
-    return kernels.gated_linear_needs_scratch(layer.gate_proj, layer.up_proj);
+  const auto needs_hidden = [&](const LayerWeights& layer) {
+    return kernels.mlp_needs_scratch(
+        {layer.gate_proj, layer.up_proj, layer.down_proj, config.hidden_activation});
   };
-  if (std::any_of(weights.layers.begin(), weights.layers.end(), needs_up)) {
-    up_width_ = intermediate_size_;
+  if (std::any_of(weights.layers.begin(), weights.layers.end(), needs_hidden)) {
+    hidden_width_ = config.intermediate_size;
   }
 }
 
-/// Floats that a row takes. Attention is over when the feed-forward block begins, and a block has read
-/// `normed` when it writes `branch`: they share memory.
+/// Floats that a row takes. Attention is over when the feed-forward block begins, and keys and values are
+/// in the cache when it writes `attended`: they share memory.
 std::int64_t Activations::row_floats() const noexcept {
-  return hidden_size_ + std::max(intermediate_size_ + up_width_, 2 * query_width_ + 2 * key_width_);
+  return hidden_size_ +
+         std::max(2 * hidden_width_, query_width_ + std::max(query_width_, 2 * key_width_));
 }
 
 std::int64_t Activations::bytes_at(const TextConfig& config, const DecoderWeights& weights,
@@ -52,14 +54,10 @@ void Activations::resize(std::int64_t rows) {
     next += round_up(capacity_ * width, kLineFloats);
     return start;
   };
-  normed = {take(hidden_size_), rows, hidden_size_};
-  branch = normed;
-  float* const shared = next;
-  gate = {take(intermediate_size_), rows, intermediate_size_};
-  up = {take(up_width_), rows, up_width_};
-  next = shared;
+  branch = {take(hidden_size_), rows, hidden_size_};
+  hidden = {next, 2 * rows, hidden_width_};
   q_ = take(query_width_);
-  attended_ = take(query_width_);
+  attended_ = next;
   k_ = take(key_width_);
   v_ = take(key_width_);
 }

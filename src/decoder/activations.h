@@ -13,10 +13,8 @@
 namespace nolens {
 
 /// Every buffer holds T rows. They are views into one allocation that is made for the largest step
-/// seen and reused; a step with fewer rows uses their beginning. branch shares memory with normed,
-/// and gate and up with q, k, v and attended; no others do.
-///
-/// up is scratch of the gated product. It has no columns where no layer's product needs it.
+/// seen and reused; a step with fewer rows uses their beginning. attended shares memory with k and v,
+/// and hidden with all of attention; no others do.
 ///
 /// Widths of q, k, v and attended are those of the widest layer; layer_view() narrows them.
 class Activations {
@@ -29,10 +27,8 @@ class Activations {
   static std::int64_t bytes_at(const TextConfig& config, const DecoderWeights& weights,
                                const Kernels& kernels, std::int64_t rows);
 
-  Matrix normed;  ///< [T, D]: a norm's output
-  Matrix branch;  ///< [T, D]: what a block adds to the residual stream
-  Matrix gate;    ///< [T, F]
-  Matrix up;      ///< [T, F] or [T, 0]
+  Matrix branch;  ///< [T, D]: what a block adds to the residual stream, and scratch before
+  Matrix hidden;  ///< [2 T, F]: scratch of an MLP; [2 T, 0] where no layer's needs it
   /// First `width` columns' worth of q [T, H*S], attended [T, H*S], k and v [T, G*S].
   [[nodiscard]] Matrix q(std::int64_t width) const noexcept;
   [[nodiscard]] Matrix attended(std::int64_t width) const noexcept;
@@ -44,8 +40,7 @@ class Activations {
   [[nodiscard]] std::int64_t row_floats() const noexcept;
 
   std::int64_t hidden_size_;
-  std::int64_t intermediate_size_;
-  std::int64_t up_width_ = 0;
+  std::int64_t hidden_width_ = 0;
   std::int64_t query_width_ = 0;
   std::int64_t key_width_ = 0;
   std::int64_t rows_ = 0;

@@ -81,15 +81,14 @@ void Decoder::attention_block(std::size_t layer, Matrix x) {
   const Matrix q = activations_.q(heads * shape.head_dim);
   const Matrix attended = activations_.attended(heads * shape.head_dim);
 
-  kernels_.rms_norm(x, w.input_layernorm, eps, activations_.normed);
-  if (w.k_proj.empty()) {
-    kernels_.linear(activations_.normed, w.q_proj, kNoBias, q);
-  } else {
-    const Matrix k = activations_.k(shape.num_key_value_heads * shape.head_dim);
-    const Matrix v = activations_.v(shape.num_key_value_heads * shape.head_dim);
-    const std::array<LinearPart, 3> parts = {
-        {{w.q_proj, kNoBias, q}, {w.k_proj, kNoBias, k}, {w.v_proj, kNoBias, v}}};
-    kernels_.linear_parts(activations_.normed, {parts.data(), shape.attention_k_eq_v ? 2U : 3U});
+  const Matrix k = activations_.k(shape.num_key_value_heads * shape.head_dim);
+  const Matrix v = activations_.v(shape.num_key_value_heads * shape.head_dim);
+  const std::array<LinearPart, 3> parts = {
+      {{w.q_proj, kNoBias, q}, {w.k_proj, kNoBias, k}, {w.v_proj, kNoBias, v}}};
+  const bool borrows = w.k_proj.empty();
+  const std::size_t count = borrows ? 1 : shape.attention_k_eq_v ? 2 : 3;
+  kernels_.normed_linear(x, {w.input_layernorm, eps}, {parts.data(), count}, activations_.branch);
+  if (!borrows) {
     store_keys_and_values(layer, cos, sin);
   }
   kernels_.rms_norm_heads(q, heads, w.q_norm, eps, q);
@@ -104,8 +103,7 @@ void Decoder::attention_block(std::size_t layer, Matrix x) {
                       .scale = config_.attention_scale},
                      attended);
   kernels_.linear(attended, w.o_proj, kNoBias, activations_.branch);
-  kernels_.rms_norm(activations_.branch, w.post_attention_layernorm, eps, activations_.branch);
-  kernels_.add(activations_.branch, x);
+  kernels_.add_rms_norm(activations_.branch, {w.post_attention_layernorm, eps}, 1.0F, x);
 }
 
 /// Norms, rotation and the cache, of the projections in activations_.
@@ -132,15 +130,10 @@ void Decoder::store_keys_and_values(std::size_t layer, ConstMatrix cos, ConstMat
 void Decoder::mlp_block(std::size_t layer, Matrix x) {
   const LayerWeights& w = weights_.layers[layer];
   const float eps = config_.rms_norm_eps;
-  Activations& act = activations_;
-  kernels_.rms_norm(x, w.pre_feedforward_layernorm, eps, act.normed);
-  kernels_.gated_linear(act.normed, w.gate_proj, w.up_proj, config_.hidden_activation, act.up, act.gate);
-  kernels_.linear(act.gate, w.down_proj, kNoBias, act.branch);
-  kernels_.rms_norm(act.branch, w.post_feedforward_layernorm, eps, act.branch);
-  kernels_.add(act.branch, x);
-  if (config_.layer_scalar) {
-    kernels_.scale(w.layer_scalar, x);
-  }
+  const GatedMlp mlp{w.gate_proj, w.up_proj, w.down_proj, config_.hidden_activation};
+  kernels_.mlp(x, {w.pre_feedforward_layernorm, eps}, mlp, activations_.hidden, activations_.branch);
+  const float factor = config_.layer_scalar ? w.layer_scalar : 1.0F;
+  kernels_.add_rms_norm(activations_.branch, {w.post_feedforward_layernorm, eps}, factor, x);
 }
 
 void Decoder::forward(std::span<const StepSequence> sequences, Matrix x,

@@ -21,8 +21,11 @@ constexpr std::int64_t kFloatBytes = 4;
 constexpr std::int64_t kBf16Bytes = 2;
 /// Of a row and 256 columns: two bytes a column, sums, scale, high steps (SplitRows).
 constexpr std::int64_t kSplitGroupBytes = 2 * kGroupColumns + 28 * 4 + 4 + 8;
-/// Of a thread: sums of 16 panels and up to 512 rows, kernels/cpu/panel_products.cpp.
-constexpr std::int64_t kStripBytes = 16 * kPanelRows * 512 * kFloatBytes;
+/// Of a thread, sums of 64 panels and up to 512 rows; of a step of up to 16 rows, hidden values:
+/// kernels/cpu/panel_products.cpp.
+constexpr std::int64_t kStripRowBytes = 64 * kPanelRows * kFloatBytes;
+constexpr std::int64_t kStripRows = 512;
+constexpr std::int64_t kFewRows = 16;
 /// Of a thread: rows of queries with their head, two sums and a tile of scores,
 /// kernels/cpu/attention_plan.cpp.
 constexpr std::int64_t kQueryFloats = 32768;
@@ -38,10 +41,10 @@ constexpr std::int64_t kPositionTile = 64;
 /// Rows of pixels that are floats at once, kernels/cpu/cpu_backend.cpp.
 constexpr std::int64_t kPixelTile = 96;
 
-/// The decoder's weights that are multiplied.
-std::array<const WeightMatrix*, 7> products(const LayerWeights& layer) {
-  return {&layer.q_proj,    &layer.k_proj,  &layer.v_proj,   &layer.o_proj,
-          &layer.gate_proj, &layer.up_proj, &layer.down_proj};
+/// The decoder's weights that are multiplied, but for that of hidden columns.
+std::array<const WeightMatrix*, 6> products(const LayerWeights& layer) {
+  return {&layer.q_proj, &layer.k_proj,    &layer.v_proj,
+          &layer.o_proj, &layer.gate_proj, &layer.up_proj};
 }
 
 /// Norms, which are floats whatever they are in the files.
@@ -111,24 +114,43 @@ std::int64_t rope_floats(const TextConfig& text) {
   return widths[0] + widths[1];
 }
 
-/// What the widest product makes of a step's rows, and the sums of products in panels. An exact one
-/// works on the rows themselves.
+/// Of a row, what products make of it: the widest of each kind, and hidden columns beside their input.
+struct RowBytes {
+  std::int64_t split = 0;
+  std::int64_t hidden = 0;
+  std::int64_t rounded = 0;
+
+  void add(const WeightMatrix& weight, bool is_hidden) {
+    std::int64_t& panels = is_hidden ? hidden : split;
+    if (weight.layout == WeightLayout::kPanels) {
+      panels = std::max(panels, ceil_div(weight.cols, kGroupColumns) * kSplitGroupBytes);
+    } else if (weight.dtype == DType::kBf16) {
+      rounded = std::max(rounded, weight.cols * kBf16Bytes);
+    }
+  }
+};
+
+/// What products make of a step's rows, and their sums. Exact ones work on the rows themselves.
 std::int64_t product_bytes(const Model::Impl& impl, std::int64_t rows, std::int64_t threads) {
   if (impl.exact) {
     return 0;
   }
-  std::int64_t split = 0;
-  std::int64_t rounded = 0;
+  RowBytes row;
+  std::int64_t few = 0;
   for (const LayerWeights& layer : impl.weights.layers) {
+    const GatedMlp mlp{layer.gate_proj, layer.up_proj, layer.down_proj,
+                       impl.config.text.hidden_activation};
+    const bool whole = !impl.runtime->kernels->mlp_needs_scratch(mlp);
+    few = std::max(few, whole ? layer.down_proj.cols * kFloatBytes : 0);
+    row.add(layer.down_proj, whole);
     for (const WeightMatrix* weight : products(layer)) {
-      if (weight->layout == WeightLayout::kPanels) {
-        split = std::max(split, ceil_div(weight->cols, kGroupColumns) * kSplitGroupBytes);
-      } else if (weight->dtype == DType::kBf16) {
-        rounded = std::max(rounded, weight->cols * kBf16Bytes);
-      }
+      row.add(*weight, false);
     }
   }
-  return rows * (split + rounded) + (split > 0 ? threads * kStripBytes : 0);
+  const std::int64_t block =
+      round_up(ceil_div(rows, ceil_div(rows, kStripRows)), std::int64_t{4});
+  return rows * (row.split + row.hidden + row.rounded) + std::min(rows, kFewRows) * few +
+         (row.split > 0 ? threads * block * kStripRowBytes : 0);
 }
 
 /// Rows in work of all threads, and the sums they share.

@@ -1,8 +1,8 @@
 // THE LIST: every operation the model is made of, with shapes. Everything above is mathematics,
 // everything below is hardware.
 //
-// Notation: T rows (tokens), D hidden size, N outputs, K inputs, H query heads, G key/value heads,
-//           S head size, V vocabulary.
+// Notation: T rows (tokens), D hidden size, F intermediate size, N outputs, K inputs, H query heads,
+//           G key/value heads, S head size, V vocabulary.
 // Rules:    outputs come last; outputs never alias inputs unless "in place" is said; shapes are checked
 //           in every build (NOLENS_CHECK); calls run in order. Results do not depend on the number of
 //           threads nor on how rows are split into calls, bit for bit.
@@ -28,6 +28,20 @@ struct LinearPart {
   const WeightMatrix& w;          ///< [N, K]
   std::span<const float> bias{};  ///< [N] or empty
   Matrix y;                       ///< [T, N]
+};
+
+/// What rms_norm takes beside its rows.
+struct RmsNorm {
+  std::span<const float> weight{};  ///< [K] or empty (= 1)
+  float eps = 0.0F;
+};
+
+/// A gated feed-forward network without biases.
+struct GatedMlp {
+  const WeightMatrix& gate;  ///< [F, D]
+  const WeightMatrix& up;    ///< [F, D]
+  const WeightMatrix& down;  ///< [D, F]
+  Activation activation;
 };
 
 /// What layer_norm takes beside its rows; without weights, none.
@@ -64,15 +78,16 @@ class Kernels {
   /// y = x * w^T + bias                      x [T, K]; w [N, K]; bias [N] or empty; y [T, N]
   virtual void linear(ConstMatrix x, const WeightMatrix& w, std::span<const float> bias,
                       Matrix y) = 0;
-  /// linear for each part: the same numbers in one go.      x [T, K]
-  virtual void linear_parts(ConstMatrix x, std::span<const LinearPart> parts) = 0;
-  /// y = activation(x * gate^T) * (x * up^T)  x [T, K]; gate, up [N, K]; y [T, N];
-  /// scratch [T, N], of any width where gated_linear_needs_scratch() says that it is not used
-  virtual void gated_linear(ConstMatrix x, const WeightMatrix& gate, const WeightMatrix& up,
-                            Activation activation, Matrix scratch, Matrix y) = 0;
-  /// Whether gated_linear() of these weights writes its scratch, for any T.
-  [[nodiscard]] virtual bool gated_linear_needs_scratch(const WeightMatrix& gate,
-                                                        const WeightMatrix& up) const noexcept = 0;
+  /// linear of rms_norm(x) for each part: the same numbers in one go.     x, scratch [T, K]
+  virtual void normed_linear(ConstMatrix x, const RmsNorm& norm, std::span<const LinearPart> parts,
+                             Matrix scratch) = 0;
+  /// y = (activation(h * gate^T) * (h * up^T)) * down^T, h = rms_norm(x): the same numbers as one by
+  /// one.                                    x, y [T, D];
+  /// scratch [2 * T, F], of any size where mlp_needs_scratch() says that it is not used
+  virtual void mlp(ConstMatrix x, const RmsNorm& norm, const GatedMlp& weights, Matrix scratch,
+                   Matrix y) = 0;
+  /// Whether mlp() with these weights writes its scratch, for any T.
+  [[nodiscard]] virtual bool mlp_needs_scratch(const GatedMlp& weights) const noexcept = 0;
 
   /// linear of the values of pixels, after layer_norm if `norm` has weights: the same numbers, without
   /// the values ever being there as a whole.     x [T, K]; norm [K]; w [N, K]; y [T, N]
@@ -96,8 +111,8 @@ class Kernels {
                                 Matrix y) = 0;
   /// y += x                                  x, y [T, D]
   virtual void add(ConstMatrix x, Matrix y) = 0;
-  /// x *= factor, in place                   x [T, D]
-  virtual void scale(float factor, Matrix x) = 0;
+  /// y = (y + rms_norm(x)) * factor          x, y [T, D]
+  virtual void add_rms_norm(ConstMatrix x, const RmsNorm& norm, float factor, Matrix y) = 0;
   /// x = cap * tanh(x / cap), in place       x [T, V]; cap > 0
   virtual void softcap(float cap, Matrix x) = 0;
 };

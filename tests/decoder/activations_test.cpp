@@ -1,6 +1,8 @@
 // How much memory the buffers of a step take. What is in them is decoder_test's.
 #include "decoder/activations.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "platform/thread_pool.h"
@@ -21,6 +23,7 @@ class ActivationsTest : public ::testing::Test {
     for (LayerWeights& layer : weights.layers) {
       layer.gate_proj = matrix(DType::kQ4_0);
       layer.up_proj = matrix(DType::kQ4_0);
+      layer.down_proj = matrix(DType::kQ6_K);
     }
   }
   /// Only its kind is looked at.
@@ -32,15 +35,15 @@ class ActivationsTest : public ::testing::Test {
     weight.cols = config.hidden_size;
     return weight;
   }
-  /// Columns of `up`, once the bytes were found to be those that were foretold.
-  std::int64_t up_columns(bool exact = false) {
+  /// Columns of `hidden`, once the bytes were found to be those that were foretold.
+  std::int64_t hidden_columns(bool exact = false) {
     const auto kernels = make_cpu_kernels(pool, {.exact = exact});
     Activations activations(config, weights, *kernels);
     activations.resize(kRows);
     bytes = activations.bytes();
     EXPECT_EQ(bytes, Activations::bytes_at(config, weights, *kernels, kRows));
-    EXPECT_EQ(activations.gate.cols, config.intermediate_size);
-    return activations.up.cols;
+    EXPECT_EQ(activations.hidden.rows, 2 * kRows);
+    return activations.hidden.cols;
   }
 
   ThreadPool pool{1};
@@ -49,28 +52,51 @@ class ActivationsTest : public ::testing::Test {
   std::int64_t bytes = 0;
 };
 
-TEST_F(ActivationsTest, ProductsInPanelsTakeNoRoomForUp) {
-  EXPECT_EQ(up_columns(), 0);
+TEST_F(ActivationsTest, ProductsInPanelsTakeNoRoomForHiddenColumns) {
+  EXPECT_EQ(hidden_columns(), 0);
   const std::int64_t without = bytes;
-  EXPECT_EQ(up_columns(true), config.intermediate_size);
-  EXPECT_EQ(bytes - without, kRows * config.intermediate_size * 4);
+  EXPECT_EQ(hidden_columns(true), config.intermediate_size);
+  // Attention's buffers have the same place.
+  EXPECT_GT(bytes - without, kRows * config.intermediate_size * 4);
+  EXPECT_LT(bytes - without, 2 * kRows * config.intermediate_size * 4);
 }
 
-TEST_F(ActivationsTest, OneLayerThatNeedsUpIsEnough) {
+TEST_F(ActivationsTest, OneLayerThatNeedsHiddenColumnsIsEnough) {
   weights.layers.back().up_proj = matrix(DType::kQ8_0);  // not in one pass with the gate
-  EXPECT_EQ(up_columns(), config.intermediate_size);
+  EXPECT_EQ(hidden_columns(), config.intermediate_size);
   weights.layers.back().gate_proj = matrix(DType::kQ8_0);
-  EXPECT_EQ(up_columns(), 0);
-  weights.layers.front().gate_proj.layout = WeightLayout::kRows;
-  EXPECT_EQ(up_columns(), config.intermediate_size);
+  EXPECT_EQ(hidden_columns(), 0);
+  weights.layers.front().down_proj.layout = WeightLayout::kRows;
+  EXPECT_EQ(hidden_columns(), config.intermediate_size);
 }
 
 TEST_F(ActivationsTest, AttentionAndFeedForwardShareTheLargerRoom) {
   config.intermediate_size = 1;
-  EXPECT_EQ(up_columns(), 0);
+  EXPECT_EQ(hidden_columns(), 0);
   const std::int64_t without = bytes;
-  EXPECT_EQ(up_columns(true), 1);
-  EXPECT_EQ(bytes, without);  // q, k, v and what was attended to need more either way
+  EXPECT_EQ(hidden_columns(true), 1);
+  EXPECT_EQ(bytes, without);  // attention needs more either way
+}
+
+TEST_F(ActivationsTest, WhatWasAttendedToLiesWhereKeysAndValuesWere) {
+  const auto kernels = make_cpu_kernels(pool, {});
+  Activations activations(config, weights, *kernels);
+  activations.resize(kRows);
+  std::int64_t queries = 0;
+  std::int64_t keys = 0;
+  for (const LayerConfig& layer : config.layers) {
+    queries = std::max(queries, config.num_attention_heads * layer.head_dim);
+    keys = std::max(keys, layer.num_key_value_heads * layer.head_dim);
+  }
+  EXPECT_EQ(activations.attended(queries).data, activations.k(keys).data);
+  // The end of each: inside the allocation, and no two of those that live together overlap.
+  const auto end = [](const Matrix& m) { return m.data + m.rows * m.cols; };
+  EXPECT_LE(end(activations.branch), activations.q(queries).data);
+  EXPECT_LE(end(activations.q(queries)), activations.k(keys).data);
+  EXPECT_LE(end(activations.k(keys)), activations.v(keys).data);
+  const float* last = activations.branch.data + activations.bytes() / 4;
+  EXPECT_LE(end(activations.v(keys)), last);
+  EXPECT_LE(end(activations.attended(queries)), last);
 }
 
 }  // namespace

@@ -85,10 +85,10 @@ std::vector<Operation> operations(std::int64_t rows, bool exact) {
          k.add(matrix(z, rows), matrix(y, rows));
          return y;
        }},
-      {"scale", 0.0,
+      {"add_rms_norm", 1e-6,
        [=](Kernels& k) {
          auto y = x;
-         k.scale(0.3F, matrix(y, rows));
+         k.add_rms_norm(matrix(z, rows), {weight, 1e-6F}, 0.3F, matrix(y, rows));
          return y;
        }},
       {"softcap", 1e-6, [=](Kernels& k) {
@@ -270,6 +270,8 @@ TEST_P(BackendTest, WrongShapesAreRefused) {
   EXPECT_THROW(kernels->linear(x, WeightMatrix{}, {}, narrow), Error);
   EXPECT_THROW(kernels->add(x, narrow), Error);
   EXPECT_THROW(kernels->rms_norm(x, five, 1e-6F, y), Error);
+  EXPECT_THROW(kernels->add_rms_norm(x, {five, 1e-6F}, 1.0F, y), Error);
+  EXPECT_THROW(kernels->add_rms_norm(x, {}, 1.0F, narrow), Error);
   EXPECT_THROW(kernels->layer_norm(x, {}, {}, 1e-6F, y), Error);
   const std::vector<float> eight(8);
   for (const DType dtype : {DType::kF32, DType::kBf16}) {

@@ -10,6 +10,7 @@
 #include "core/aligned_buffer.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/kernel_test_support.h"
+#include "kernels/panel_weights.h"
 #include "kernels/reference/panel_value.h"
 #include "platform/thread_pool.h"
 #include "quantize/pack_panels.h"
@@ -19,58 +20,6 @@ namespace {
 
 class PanelTable : public TableTest {};
 NOLENS_FOR_EVERY_TABLE(PanelTable);
-
-/// Random weights of a format in panels.
-class PanelWeights {
- public:
-  PanelWeights(DType dtype, std::int64_t rows, std::int64_t cols, Random& random) {
-    // Some block sizes of bitsandbytes have no panels: draw again.
-    while (!format_.has_value()) {
-      rows_.emplace(dtype, rows, cols, 1, random);
-      format_ = lossless_panels(rows_->view());
-    }
-    view_ = rows_->view();
-    panels_ = AlignedBuffer<std::byte>(panels_bytes(*format_, rows, cols));
-    pack_panels(rows_->view(), 0, panel_count(rows), panels_.span());
-    if (view_.scales != nullptr) {
-      scales_ = panel_scales(*view_.scales, *format_);
-      view_.scales = &scales_;
-    }
-    view_.data = panels_.data();
-    view_.layout = WeightLayout::kPanels;
-  }
-  [[nodiscard]] const WeightMatrix& view() const noexcept { return view_; }
-  [[nodiscard]] PanelFormat format() const noexcept { return *format_; }
-  /// The same with the values that integer products use: codebooks rounded to one byte or two,
-  /// without the rounding to the type that the weight had.
-  [[nodiscard]] WeightMatrix rounded_view(bool byte_codebook) {
-    WeightMatrix view = view_;
-    if (view.scales != nullptr) {
-      const StoredRows stored(view_);
-      const BlockScales& bytes = *stored.rows().scales;
-      byte_scales_ = scales_;
-      byte_scales_.value_dtype = DType::kF32;
-      for (std::size_t i = 0; i < 16; ++i) {
-        const int fine = byte_codebook ? 0 : bytes.fine_bytes[i] - kCodebookZero;
-        byte_scales_.codebook[i] =
-            bytes.code_step * (static_cast<float>(bytes.code_bytes[i] - kCodebookZero) +
-                               kFineStep * static_cast<float>(fine));
-        EXPECT_LE(std::abs(byte_scales_.codebook[i] - scales_.codebook[i]),
-                  bytes.code_step * (byte_codebook ? 0.501F : 1.01F * kFineStep));
-      }
-      view.scales = &byte_scales_;
-    }
-    return view;
-  }
-
- private:
-  std::optional<StoredWeights> rows_;
-  std::optional<PanelFormat> format_;
-  AlignedBuffer<std::byte> panels_;
-  WeightScales scales_;
-  WeightScales byte_scales_;
-  WeightMatrix view_;
-};
 
 const DType kPanelDTypes[] = {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1,  DType::kQ5_0,
                               DType::kQ5_1, DType::kQ4_K, DType::kQ5_K,  DType::kQ6_K,
@@ -265,66 +214,7 @@ TEST_P(PanelTable, TheSameBitsForAnySplitOfRowsAndThreads) {
       }
       together->linear({x.data(), m, cols}, weights.view(), {}, {at_once.data(), m, rows});
       EXPECT_EQ(by_row, at_once) << dtype_name(dtype);
-
-      std::vector<float> parts[2] = {std::vector<float>(by_row.size()),
-                                     std::vector<float>(by_row.size())};
-      const LinearPart both[2] = {{weights.view(), {}, {parts[0].data(), m, rows}},
-                                  {weights.view(), {}, {parts[1].data(), m, rows}}};
-      together->linear_parts({x.data(), m, cols}, both);
-      EXPECT_EQ(parts[0], by_row) << dtype_name(dtype);
-      EXPECT_EQ(parts[1], by_row) << dtype_name(dtype);
     }
-}
-
-TEST_P(PanelTable, GatedProductIsTheProductsThenTheActivation) {
-  Random random(6);
-  ThreadPool pool(2);
-  const auto kernels = make_cpu_kernels(table(), pool, {});
-  for (const std::int64_t m : {1, 6}) {
-    const std::int64_t cols = 320;
-    const std::int64_t rows = 40;
-    const PanelWeights gate(DType::kQ4_0, rows, cols, random);
-    const PanelWeights up(DType::kQ4_0, rows, cols, random);
-    const std::vector<float> x = random.normals(m * cols);
-    const auto size = static_cast<std::size_t>(m * rows);
-    std::vector<float> a(size), b(size), expected(size), scratch(size), y(size);
-    kernels->linear({x.data(), m, cols}, gate.view(), {}, {a.data(), m, rows});
-    kernels->linear({x.data(), m, cols}, up.view(), {}, {b.data(), m, rows});
-    kernels->gated_activation({a.data(), m, rows}, {b.data(), m, rows}, Activation::kGeluTanh,
-                              {expected.data(), m, rows});
-    kernels->gated_linear({x.data(), m, cols}, gate.view(), up.view(), Activation::kGeluTanh,
-                          {scratch.data(), m, rows}, {y.data(), m, rows});
-    EXPECT_EQ(y, expected);
-
-    EXPECT_FALSE(kernels->gated_linear_needs_scratch(gate.view(), up.view()));
-    std::vector<float> without(size);
-    kernels->gated_linear({x.data(), m, cols}, gate.view(), up.view(), Activation::kGeluTanh,
-                          {nullptr, m, 0}, {without.data(), m, rows});
-    EXPECT_EQ(without, expected);
-  }
-}
-
-TEST_P(PanelTable, GatedProductNeedsScratchWhereItIsNotOnePass) {
-  Random random(8);
-  ThreadPool pool(2);
-  const auto kernels = make_cpu_kernels(table(), pool, {});
-  const auto exact = make_cpu_kernels(table(), pool, {.exact = true});
-  const std::int64_t cols = 320;
-  const std::int64_t rows = 40;
-  const PanelWeights gate(DType::kQ4_0, rows, cols, random);
-  const PanelWeights up(DType::kQ4_0, rows, cols, random);
-  const PanelWeights other(DType::kQ8_0, rows, cols, random);
-  const std::vector<float> x = random.normals(cols);
-  std::vector<float> y(static_cast<std::size_t>(rows));
-  const auto without_scratch = [&](Kernels& k, const WeightMatrix& a, const WeightMatrix& b) {
-    k.gated_linear({x.data(), 1, cols}, a, b, Activation::kSilu, {nullptr, 1, 0},
-                   {y.data(), 1, rows});
-  };
-  EXPECT_TRUE(exact->gated_linear_needs_scratch(gate.view(), up.view()));
-  EXPECT_THROW(without_scratch(*exact, gate.view(), up.view()), Error);
-  EXPECT_TRUE(kernels->gated_linear_needs_scratch(gate.view(), other.view()));
-  EXPECT_THROW(without_scratch(*kernels, gate.view(), other.view()), Error);
-  EXPECT_NO_THROW(without_scratch(*kernels, gate.view(), up.view()));
 }
 
 TEST_P(PanelTable, ExactProductsAndEmbeddingsUseTheExactValues) {

@@ -3,6 +3,7 @@
 #include "kernels/cpu/cpu_backend.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "core/aligned_buffer.h"
 #include "core/check.h"
@@ -63,7 +64,7 @@ class CpuKernels final : public Kernels {
 
   void rms_norm(ConstMatrix x, std::span<const float> weight, float eps, Matrix y) override {
     check_same_shape(x, y);
-    NOLENS_CHECK(weight.empty() || size_of(weight) == x.cols);
+    check_norm({weight, eps}, x);
     for_rows(x.rows, x.cols, [&](std::int64_t t) {
       table_.rms_norm(x.row(t), weight.data(), eps, x.cols, y.row(t));
     });
@@ -123,43 +124,54 @@ class CpuKernels final : public Kernels {
     }
   }
 
-  void linear_parts(ConstMatrix x, std::span<const LinearPart> parts) override {
+  void normed_linear(ConstMatrix x, const RmsNorm& norm, std::span<const LinearPart> parts,
+                     Matrix scratch) override {
+    check_same_shape(x, scratch);
+    check_norm(norm, x);
     const auto in_one_go = [this](const LinearPart& part) { return multiplies_panels(part.w); };
     if (x.rows > 0 && std::all_of(parts.begin(), parts.end(), in_one_go)) {
       for (const LinearPart& part : parts) {
         check_weight(part.w);
         NOLENS_CHECK(part.bias.empty() || size_of(part.bias) == part.w.rows);
       }
-      panels_.set_x(x);
+      panels_.set_x(x, norm);
       panels_.linear(parts);
       return;
     }
+    rms_norm(x, norm.weight, norm.eps, scratch);
     for (const LinearPart& part : parts) {
-      linear(x, part.w, part.bias, part.y);
+      linear(scratch, part.w, part.bias, part.y);
     }
   }
 
-  void gated_linear(ConstMatrix x, const WeightMatrix& gate, const WeightMatrix& up,
-                    Activation activation, Matrix scratch, Matrix y) override {
-    if (!gated_linear_needs_scratch(gate, up)) {
-      check_weight(gate);
-      check_weight(up);
+  void mlp(ConstMatrix x, const RmsNorm& norm, const GatedMlp& weights, Matrix scratch,
+           Matrix y) override {
+    check_same_shape(x, y);
+    check_norm(norm, x);
+    if (!mlp_needs_scratch(weights)) {
+      for (const WeightMatrix* w : {&weights.gate, &weights.up, &weights.down}) {
+        check_weight(*w);
+      }
       if (x.rows > 0) {
-        panels_.set_x(x);
-        panels_.gated_linear(gate, up, activation, y);
+        panels_.set_x(x, norm);
+        panels_.mlp(weights, y);
       }
       return;
     }
-    check_same_shape(scratch, y);
-    const LinearPart parts[2] = {{gate, {}, y}, {up, {}, scratch}};
-    linear_parts(x, parts);
-    gated_activation(y, scratch, activation, y);
+    NOLENS_CHECK(scratch.rows == 2 * x.rows && scratch.cols == weights.gate.rows);
+    const Matrix gate = scratch.row_range(0, x.rows);
+    const Matrix up = scratch.row_range(x.rows, scratch.rows);
+    rms_norm(x, norm.weight, norm.eps, y);
+    linear(y, weights.gate, {}, gate);
+    linear(y, weights.up, {}, up);
+    gated_activation(gate, up, weights.activation, gate);
+    linear(gate, weights.down, {}, y);
   }
 
-  [[nodiscard]] bool gated_linear_needs_scratch(const WeightMatrix& gate,
-                                                const WeightMatrix& up) const noexcept override {
-    return !multiplies_panels(gate) || !multiplies_panels(up) ||
-           gate.panel_format() != up.panel_format();
+  [[nodiscard]] bool mlp_needs_scratch(const GatedMlp& weights) const noexcept override {
+    return !multiplies_panels(weights.gate) || !multiplies_panels(weights.up) ||
+           !multiplies_panels(weights.down) ||
+           weights.gate.panel_format() != weights.up.panel_format();
   }
 
   void pixel_linear(const PixelRows& x, const RowNorm& norm, const WeightMatrix& w,
@@ -243,8 +255,16 @@ class CpuKernels final : public Kernels {
     for_rows(y.rows, y.cols, [&](std::int64_t t) { table_.add(x.row(t), y.cols, y.row(t)); });
   }
 
-  void scale(float factor, Matrix x) override {
-    for_rows(x.rows, x.cols, [&](std::int64_t t) { table_.scale(factor, x.cols, x.row(t)); });
+  void add_rms_norm(ConstMatrix x, const RmsNorm& norm, float factor, Matrix y) override {
+    check_same_shape(x, y);
+    check_norm(norm, x);
+    float* normed = grown(scratch_, x.cols * pool_.num_threads());
+    for_rows(x.rows, x.cols, [&](std::int64_t t, std::int64_t slot) {
+      float* row = normed + slot * x.cols;
+      table_.rms_norm(x.row(t), norm.weight.data(), norm.eps, x.cols, row);
+      table_.add(row, x.cols, y.row(t));
+      table_.scale(factor, x.cols, y.row(t));
+    });
   }
 
   void softcap(float cap, Matrix x) override {
@@ -260,6 +280,10 @@ class CpuKernels final : public Kernels {
     NOLENS_CHECK(!needs_scales(w.dtype) || w.scales != nullptr);
     NOLENS_CHECK(!in_panels(w) || (panel_format(w.dtype, false).has_value() &&
                                    fits_panels(w.panel_format(), w.cols)));
+  }
+
+  static void check_norm(const RmsNorm& norm, ConstMatrix x) {
+    NOLENS_CHECK(norm.weight.empty() || size_of(norm.weight) == x.cols);
   }
 
   static bool in_panels(const WeightMatrix& w) noexcept { return w.layout == WeightLayout::kPanels; }
@@ -278,14 +302,18 @@ class CpuKernels final : public Kernels {
     return x.cols / heads;
   }
 
-  /// body(row), several rows per thread at a time.
+  /// body(row) or body(row, slot of the thread), several rows per thread at a time.
   template <typename Body>
   void for_rows(std::int64_t rows, std::int64_t cols, const Body& body) {
     const std::int64_t chunk =
         std::max<std::int64_t>(1, kValuesPerChunk / std::max<std::int64_t>(1, cols));
-    for_each_chunk(pool_, rows, chunk, [&](std::int64_t begin, std::int64_t end, std::int64_t) {
+    for_each_chunk(pool_, rows, chunk, [&](std::int64_t begin, std::int64_t end, std::int64_t slot) {
       for (std::int64_t t = begin; t < end; ++t) {
-        body(t);
+        if constexpr (std::is_invocable_v<Body, std::int64_t, std::int64_t>) {
+          body(t, slot);
+        } else {
+          body(t);
+        }
       }
     });
   }

@@ -8,6 +8,7 @@
 #include "core/aligned_buffer.h"
 #include "core/matrix.h"
 #include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/split_matrix.h"
 #include "kernels/kernels.h"
 #include "platform/thread_pool.h"
 
@@ -19,41 +20,39 @@ class PanelProducts {
   PanelProducts(const KernelTable& table, ThreadPool& pool, bool fine_codebook)
       : table_(table), pool_(pool), fine_codebook_(fine_codebook) {}
 
-  /// The x of the products that follow.
+  /// The x of the products that follow, and rms_norm of it.
   void set_x(ConstMatrix x);
+  void set_x(ConstMatrix x, const RmsNorm& norm);
   /// part.y = x * part.w^T + part.bias for each; the weights are in panels.
-  void linear(std::span<const LinearPart> parts);
-  /// y = activation(x * gate^T) * (x * up^T); both in panels of the same format and shape.
-  void gated_linear(const WeightMatrix& gate, const WeightMatrix& up, Activation activation,
-                    Matrix y);
+  void linear(std::span<const LinearPart> parts) { linear(x_, parts); }
+  /// y = (activation(x * gate^T) * (x * up^T)) * down^T; all in panels, gate and up of one format.
+  void mlp(const GatedMlp& weights, Matrix y);
 
  private:
-  struct Strip;
+  void quantize(ConstMatrix x, SplitMatrix& to);
+
   struct RowBlock;
-  /// Calls body(begin, end, sums) for strips of panels [begin, end) of `panels` in each of
-  /// `matrices`; sums has room for those of a block of rows. A panel has `size` bytes.
+  struct Strip;
+  struct Work;
+  /// Calls body(strip, rows) for all pieces of the work.
   template <typename Body>
-  void for_each_strip(std::int64_t panels, std::int64_t matrices, std::int64_t size,
-                      const Body& body);
-  /// Rows of x that pass a strip at once.
-  [[nodiscard]] std::int64_t row_block() const;
-  void multiply(const Strip& strip, RowBlock rows) const;
+  void for_each_strip(const Work& work, const Body& body);
+  void multiply(const SplitMatrix& x, const Strip& strip, RowBlock rows) const;
   /// The first matrix's sums to y, with a bias if there is one.
   static void store(const Strip& strip, RowBlock rows, std::span<const float> bias, Matrix y);
+  /// The same to groups of hidden_.
+  void store_hidden(const Strip& strip, RowBlock rows) const;
+  void linear(const SplitMatrix& x, std::span<const LinearPart> parts);
+  /// multiply() of gate and up, and the activation of their sums.
+  void multiply_gated(const GatedMlp& weights, const Strip& strip, RowBlock rows) const;
 
   const KernelTable& table_;
   ThreadPool& pool_;
   bool fine_codebook_;
-  SplitRows x_{};
-  std::int64_t cols_ = 0;
-  AlignedBuffer<std::int8_t> low_;
-  AlignedBuffer<std::int8_t> high_;
-  AlignedBuffer<std::uint64_t> high_steps_;
-  AlignedBuffer<std::int32_t> sums16_;
-  AlignedBuffer<std::int32_t> sums32_;
-  AlignedBuffer<std::int32_t> sums64_;
-  AlignedBuffer<float> x_scales_;
+  SplitMatrix x_;
+  SplitMatrix hidden_;  // of an MLP
   AlignedBuffer<float> scratch_;
+  AlignedBuffer<float> few_rows_;
   std::vector<std::int64_t> first_panels_;
 };
 

@@ -118,21 +118,26 @@ class ReferenceKernels final : public Kernels {
     }
   }
 
-  void linear_parts(ConstMatrix x, std::span<const LinearPart> parts) override {
+  void normed_linear(ConstMatrix x, const RmsNorm& norm, std::span<const LinearPart> parts,
+                     Matrix scratch) override {
+    rms_norm(x, norm.weight, norm.eps, scratch);
     for (const LinearPart& part : parts) {
-      linear(x, part.w, part.bias, part.y);
+      linear(scratch, part.w, part.bias, part.y);
     }
   }
 
-  void gated_linear(ConstMatrix x, const WeightMatrix& gate, const WeightMatrix& up,
-                    Activation activation, Matrix scratch, Matrix y) override {
-    linear(x, gate, {}, y);
-    linear(x, up, {}, scratch);
-    gated_activation(y, scratch, activation, y);
+  void mlp(ConstMatrix x, const RmsNorm& norm, const GatedMlp& weights, Matrix scratch,
+           Matrix y) override {
+    const Matrix gate = scratch.row_range(0, x.rows);
+    const Matrix up = scratch.row_range(x.rows, 2 * x.rows);
+    rms_norm(x, norm.weight, norm.eps, y);
+    linear(y, weights.gate, {}, gate);
+    linear(y, weights.up, {}, up);
+    gated_activation(gate, up, weights.activation, gate);
+    linear(gate, weights.down, {}, y);
   }
 
-  [[nodiscard]] bool gated_linear_needs_scratch(
-      const WeightMatrix& /*gate*/, const WeightMatrix& /*up*/) const noexcept override {
+  [[nodiscard]] bool mlp_needs_scratch(const GatedMlp& /*weights*/) const noexcept override {
     return true;
   }
 
@@ -213,10 +218,12 @@ class ReferenceKernels final : public Kernels {
     }
   }
 
-  void scale(float factor, Matrix x) override {
-    for (std::int64_t t = 0; t < x.rows; ++t) {
-      for (std::int64_t i = 0; i < x.cols; ++i) {
-        x.row(t)[i] *= factor;
+  void add_rms_norm(ConstMatrix x, const RmsNorm& norm, float factor, Matrix y) override {
+    std::vector<float> row(static_cast<std::size_t>(x.cols));
+    for (std::int64_t t = 0; t < y.rows; ++t) {
+      rms_norm_values(x.row(t), norm.weight, norm.eps, x.cols, row.data());
+      for (std::int64_t i = 0; i < y.cols; ++i) {
+        y.row(t)[i] = (y.row(t)[i] + row[static_cast<std::size_t>(i)]) * factor;
       }
     }
   }
