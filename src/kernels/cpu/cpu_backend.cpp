@@ -3,7 +3,6 @@
 #include "kernels/cpu/cpu_backend.h"
 
 #include <algorithm>
-#include <type_traits>
 
 #include "core/aligned_buffer.h"
 #include "core/check.h"
@@ -18,10 +17,6 @@
 namespace nolens {
 namespace {
 
-// Waking the pool costs a few microseconds: about what this many values of a cheap operation cost.
-constexpr std::int64_t kValuesPerChunk = 16 * 1024;
-// Columns of one row that a costly elementwise operation gives one thread.
-constexpr std::int64_t kColumnsPerChunk = 2048;
 // Multiplications of a product too small to share.
 constexpr std::int64_t kSerialProduct = 64 * 1024;
 // Outputs a thread takes at a time with many rows: x streams from the level 3 cache once per chunk,
@@ -57,7 +52,7 @@ class CpuKernels final : public Kernels {
         in_panels(table) ? table_.expand_panels[static_cast<std::size_t>(table.panel_format())]
                          : table_.expand[static_cast<std::size_t>(table.dtype)];
     const StoredRows stored(table);
-    for_rows(y.rows, y.cols, [&](std::int64_t t) {
+    for_rows(pool_, y.rows, y.cols, [&](std::int64_t t) {
       expand(stored.rows(), ids[static_cast<std::size_t>(t)], 0, y.cols, scale, y.row(t));
     });
   }
@@ -65,7 +60,7 @@ class CpuKernels final : public Kernels {
   void rms_norm(ConstMatrix x, std::span<const float> weight, float eps, Matrix y) override {
     check_same_shape(x, y);
     check_norm({weight, eps}, x);
-    for_rows(x.rows, x.cols, [&](std::int64_t t) {
+    for_rows(pool_, x.rows, x.cols, [&](std::int64_t t) {
       table_.rms_norm(x.row(t), weight.data(), eps, x.cols, y.row(t));
     });
   }
@@ -74,7 +69,7 @@ class CpuKernels final : public Kernels {
                   float eps, Matrix y) override {
     check_same_shape(x, y);
     NOLENS_CHECK(size_of(weight) == x.cols && size_of(bias) == x.cols);
-    for_rows(x.rows, x.cols, [&](std::int64_t t) {
+    for_rows(pool_, x.rows, x.cols, [&](std::int64_t t) {
       table_.layer_norm(x.row(t), weight.data(), bias.data(), eps, x.cols, y.row(t));
     });
   }
@@ -84,7 +79,7 @@ class CpuKernels final : public Kernels {
     check_same_shape(x, y);
     const std::int64_t head_dim = check_heads(heads, x);
     NOLENS_CHECK(weight.empty() || size_of(weight) == head_dim);
-    for_rows(x.rows, x.cols, [&](std::int64_t t) {
+    for_rows(pool_, x.rows, x.cols, [&](std::int64_t t) {
       for (std::int64_t h = 0; h < heads; ++h) {
         const std::int64_t head = h * head_dim;
         table_.rms_norm(x.row(t) + head, weight.data(), eps, head_dim, y.row(t) + head);
@@ -191,7 +186,7 @@ class CpuKernels final : public Kernels {
     for (std::int64_t begin = 0; begin < x.rows; begin += tile) {
       const std::int64_t end = std::min(x.rows, begin + tile);
       const Matrix rows{values.data(), end - begin, x.cols};
-      for_rows(rows.rows, x.cols,
+      for_rows(pool_, rows.rows, x.cols,
                [&](std::int64_t t) { make_values(x, begin + t, norm, rows.row(t)); });
       linear(rows, w, bias, y.row_range(begin, end));
     }
@@ -202,7 +197,7 @@ class CpuKernels final : public Kernels {
     NOLENS_CHECK(head_dim % 2 == 0);
     check_same_shape(cos, sin);
     NOLENS_CHECK(cos.rows == x.rows && cos.cols == head_dim / 2);
-    for_rows(x.rows, x.cols, [&](std::int64_t t) {
+    for_rows(pool_, x.rows, x.cols, [&](std::int64_t t) {
       for (std::int64_t h = 0; h < heads; ++h) {
         table_.rope(cos.row(t), sin.row(t), head_dim / 2, x.row(t) + h * head_dim);
       }
@@ -215,7 +210,7 @@ class CpuKernels final : public Kernels {
       check_sequence(sequence, k.rows);
       NOLENS_CHECK(k.cols == sequence.kv.num_heads * sequence.kv.head_dim);
       const KvStore store(table_, sequence.kv);
-      for_rows(sequence.row_count, k.cols, [&](std::int64_t i) {
+      for_rows(pool_, sequence.row_count, k.cols, [&](std::int64_t i) {
         store.write(sequence.first_position + i, k.row(sequence.first_row + i),
                     v.row(sequence.first_row + i));
       });
@@ -245,21 +240,21 @@ class CpuKernels final : public Kernels {
     check_same_shape(gate, up);
     check_same_shape(gate, y);
     const auto kernel = activation == Activation::kSilu ? table_.silu_gate : table_.gelu_gate;
-    for_pieces(y, [&](std::int64_t t, std::int64_t begin, std::int64_t n) {
+    for_pieces(pool_, y, [&](std::int64_t t, std::int64_t begin, std::int64_t n) {
       kernel(gate.row(t) + begin, up.row(t) + begin, n, y.row(t) + begin);
     });
   }
 
   void add(ConstMatrix x, Matrix y) override {
     check_same_shape(x, y);
-    for_rows(y.rows, y.cols, [&](std::int64_t t) { table_.add(x.row(t), y.cols, y.row(t)); });
+    for_rows(pool_, y.rows, y.cols, [&](std::int64_t t) { table_.add(x.row(t), y.cols, y.row(t)); });
   }
 
   void add_rms_norm(ConstMatrix x, const RmsNorm& norm, float factor, Matrix y) override {
     check_same_shape(x, y);
     check_norm(norm, x);
     float* normed = grown(scratch_, x.cols * pool_.num_threads());
-    for_rows(x.rows, x.cols, [&](std::int64_t t, std::int64_t slot) {
+    for_rows(pool_, x.rows, x.cols, [&](std::int64_t t, std::int64_t slot) {
       float* row = normed + slot * x.cols;
       table_.rms_norm(x.row(t), norm.weight.data(), norm.eps, x.cols, row);
       table_.add(row, x.cols, y.row(t));
@@ -269,7 +264,7 @@ class CpuKernels final : public Kernels {
 
   void softcap(float cap, Matrix x) override {
     NOLENS_CHECK(cap > 0.0F);
-    for_pieces(x, [&](std::int64_t t, std::int64_t begin, std::int64_t n) {
+    for_pieces(pool_, x, [&](std::int64_t t, std::int64_t begin, std::int64_t n) {
       table_.softcap(cap, n, x.row(t) + begin);
     });
   }
@@ -302,33 +297,6 @@ class CpuKernels final : public Kernels {
     return x.cols / heads;
   }
 
-  /// body(row) or body(row, slot of the thread), several rows per thread at a time.
-  template <typename Body>
-  void for_rows(std::int64_t rows, std::int64_t cols, const Body& body) {
-    const std::int64_t chunk =
-        std::max<std::int64_t>(1, kValuesPerChunk / std::max<std::int64_t>(1, cols));
-    for_each_chunk(pool_, rows, chunk, [&](std::int64_t begin, std::int64_t end, std::int64_t slot) {
-      for (std::int64_t t = begin; t < end; ++t) {
-        if constexpr (std::is_invocable_v<Body, std::int64_t, std::int64_t>) {
-          body(t, slot);
-        } else {
-          body(t);
-        }
-      }
-    });
-  }
-
-  /// body(row, first column, columns) for operations whose values do not depend on their
-  /// neighbours.
-  template <typename Body>
-  void for_pieces(ConstMatrix x, const Body& body) {
-    const std::int64_t per_row = ceil_div(x.cols, kColumnsPerChunk);
-    for_each_chunk(pool_, x.rows * per_row, 1, [&](std::int64_t index, std::int64_t, std::int64_t) {
-      const std::int64_t begin = index % per_row * kColumnsPerChunk;
-      body(index / per_row, begin, std::min(kColumnsPerChunk, x.cols - begin));
-    });
-  }
-
   /// body(first output, end) for a product of `rows` rows with w.
   template <typename Body>
   void for_outputs(std::int64_t rows, const WeightMatrix& w, const Body& body) {
@@ -347,7 +315,7 @@ class CpuKernels final : public Kernels {
   void linear_bf16_rounded(ConstMatrix x, const WeightMatrix& w, std::span<const float> bias,
                            Matrix y) {
     std::uint16_t* rounded = grown(rounded_, x.rows * x.cols);
-    for_rows(x.rows, x.cols,
+    for_rows(pool_, x.rows, x.cols,
              [&](std::int64_t t) { table_.round_bf16(x.row(t), x.cols, rounded + t * x.cols); });
     multiply_rounded(x.rows, w, bias, y);
   }
@@ -387,7 +355,7 @@ class CpuKernels final : public Kernels {
     const std::int64_t blocks = x.cols / kQ8_0BlockSize;
     const Int8Rows q{grown(int8_values_, x.rows * x.cols), grown(int8_scales_, x.rows * blocks),
                      grown(int8_sums_, x.rows * blocks)};
-    for_rows(x.rows, x.cols, [&](std::int64_t t) {
+    for_rows(pool_, x.rows, x.cols, [&](std::int64_t t) {
       table_.quantize_int8(x.row(t), blocks, q.q + t * x.cols, q.scales + t * blocks,
                            q.sums + t * blocks);
     });

@@ -5,8 +5,10 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <type_traits>
 
 #include "core/checked_math.h"
+#include "core/matrix.h"
 #include "platform/thread_pool.h"
 
 namespace nolens {
@@ -54,6 +56,37 @@ void for_each_share(ThreadPool& pool, std::int64_t count, std::int64_t least, st
         begin = next.load();
       }
     }
+  });
+}
+
+// Waking the pool costs a few microseconds: about what this many values of a cheap operation cost.
+inline constexpr std::int64_t kValuesPerChunk = 16 * 1024;
+// Columns of one row that a costly elementwise operation gives one thread.
+inline constexpr std::int64_t kColumnsPerChunk = 2048;
+
+/// body(row) or body(row, slot of the thread), several rows per thread at a time.
+template <typename Body>
+void for_rows(ThreadPool& pool, std::int64_t rows, std::int64_t cols, const Body& body) {
+  const std::int64_t chunk =
+      std::max<std::int64_t>(1, kValuesPerChunk / std::max<std::int64_t>(1, cols));
+  for_each_chunk(pool, rows, chunk, [&](std::int64_t begin, std::int64_t end, std::int64_t slot) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      if constexpr (std::is_invocable_v<Body, std::int64_t, std::int64_t>) {
+        body(t, slot);
+      } else {
+        body(t);
+      }
+    }
+  });
+}
+
+/// body(row, first column, columns) for operations whose values do not depend on their neighbours.
+template <typename Body>
+void for_pieces(ThreadPool& pool, ConstMatrix x, const Body& body) {
+  const std::int64_t per_row = ceil_div(x.cols, kColumnsPerChunk);
+  for_each_chunk(pool, x.rows * per_row, 1, [&](std::int64_t index, std::int64_t, std::int64_t) {
+    const std::int64_t begin = index % per_row * kColumnsPerChunk;
+    body(index / per_row, begin, std::min(kColumnsPerChunk, x.cols - begin));
   });
 }
 
