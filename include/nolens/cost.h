@@ -35,7 +35,7 @@ std::int64_t kv_read_bytes(const Model& model, std::int64_t position);
 struct MemoryUse {
   std::int64_t context_length = 0;  ///< tokens, at least 1; all of them are used
   KvCacheType kv_cache = KvCacheType::kAuto;
-  std::int64_t prefill_chunk = 512;  ///< as SessionOptions::prefill_chunk
+  std::int64_t prefill_chunk = 384;  ///< as SessionOptions::prefill_chunk
   std::int64_t image_tokens = 0;     ///< as SessionOptions::image_tokens
   std::int64_t picture_pixels = 0;   ///< of the largest picture before scaling; 0 = no pictures
 };

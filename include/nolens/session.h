@@ -15,7 +15,7 @@ namespace nolens {
 
 struct SessionOptions {
   std::int64_t context_length = 0;   ///< tokens; 0 = min(model, 8192)
-  std::int64_t prefill_chunk = 512;  ///< rows per step; a vision block is never split
+  std::int64_t prefill_chunk = 384;  ///< rows per step; a vision block is never split
   std::int64_t image_tokens = 0;     ///< soft-token budget; 0 = the model's
   MaskRule mask_rule = MaskRule::kCanonical;
   KvCacheType kv_cache = KvCacheType::kAuto;  ///< of an exact model kAuto or kF32

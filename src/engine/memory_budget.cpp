@@ -41,10 +41,9 @@ constexpr std::int64_t kPositionTile = 64;
 /// Rows of pixels that are floats at once, kernels/cpu/cpu_backend.cpp.
 constexpr std::int64_t kPixelTile = 96;
 
-/// The decoder's weights that are multiplied, but for that of hidden columns.
-std::array<const WeightMatrix*, 6> products(const LayerWeights& layer) {
-  return {&layer.q_proj, &layer.k_proj,    &layer.v_proj,
-          &layer.o_proj, &layer.gate_proj, &layer.up_proj};
+/// The decoder's weights that multiply a norm's output.
+std::array<const WeightMatrix*, 5> outer_products(const LayerWeights& layer) {
+  return {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.gate_proj, &layer.up_proj};
 }
 
 /// Norms, which are floats whatever they are in the files.
@@ -114,14 +113,15 @@ std::int64_t rope_floats(const TextConfig& text) {
   return widths[0] + widths[1];
 }
 
-/// Of a row, what products make of it: the widest of each kind, and hidden columns beside their input.
+/// Of a row, what products make of it: the widest of each kind. Hidden columns of an MLP are there
+/// beside their input.
 struct RowBytes {
-  std::int64_t split = 0;
-  std::int64_t hidden = 0;
+  std::int64_t outer = 0;
+  std::int64_t inner = 0;
   std::int64_t rounded = 0;
 
-  void add(const WeightMatrix& weight, bool is_hidden) {
-    std::int64_t& panels = is_hidden ? hidden : split;
+  void add(const WeightMatrix& weight, bool is_outer) {
+    std::int64_t& panels = is_outer ? outer : inner;
     if (weight.layout == WeightLayout::kPanels) {
       panels = std::max(panels, ceil_div(weight.cols, kGroupColumns) * kSplitGroupBytes);
     } else if (weight.dtype == DType::kBf16) {
@@ -142,15 +142,17 @@ std::int64_t product_bytes(const Model::Impl& impl, std::int64_t rows, std::int6
                        impl.config.text.hidden_activation};
     const bool whole = !impl.runtime->kernels->mlp_needs_scratch(mlp);
     few = std::max(few, whole ? layer.down_proj.cols * kFloatBytes : 0);
-    row.add(layer.down_proj, whole);
-    for (const WeightMatrix* weight : products(layer)) {
-      row.add(*weight, false);
+    row.add(layer.o_proj, false);
+    row.add(layer.down_proj, false);
+    for (const WeightMatrix* weight : outer_products(layer)) {
+      row.add(*weight, true);
     }
   }
   const std::int64_t block =
       round_up(ceil_div(rows, ceil_div(rows, kStripRows)), std::int64_t{4});
-  return rows * (row.split + row.hidden + row.rounded) + std::min(rows, kFewRows) * few +
-         (row.split > 0 ? threads * block * kStripRowBytes : 0);
+  const std::int64_t split = row.outer + row.inner;
+  return rows * (split + row.rounded) + std::min(rows, kFewRows) * few +
+         (split > 0 ? threads * block * kStripRowBytes : 0);
 }
 
 /// Rows in work of all threads, and the sums they share.

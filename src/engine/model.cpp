@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <string>
 
+#include "nolens/session.h"
+
 #include "engine/chat_choice.h"
 #include "engine/model_impl.h"
 #include "engine/model_source.h"
@@ -14,9 +16,6 @@
 namespace nolens {
 
 namespace {
-
-/// Rows of the largest prefill step that kv_cache_bytes() assumes: SessionOptions' default.
-constexpr std::int64_t kDefaultPrefillChunk = 512;
 
 /// Every id the config names must stand for something in the tokenizer.
 void check_special_tokens(const ModelConfig& config, const Tokenizer& tokenizer) {
@@ -176,7 +175,7 @@ std::int64_t Model::num_parameters() const noexcept {
 std::int64_t kv_cache_bytes(const ModelConfig& config, std::int64_t context_length, bool exact,
                             KvCacheType type) {
   return KvCache::bytes_at(config.text, choose_kv_type(config, exact, type), context_length,
-                           std::min(context_length, kDefaultPrefillChunk));
+                           std::min(context_length, SessionOptions{}.prefill_chunk));
 }
 
 }  // namespace nolens

@@ -14,6 +14,24 @@ TEST(ChunkPlan, CutsTextEvenly) {
   EXPECT_EQ(chunks[2].end, 10);
 }
 
+TEST(ChunkPlan, NoChunkIsMuchShorterThanTheOthers) {
+  for (std::int64_t length = 1; length < 3000; length += 7) {
+    const auto chunks = plan_chunks(5, 5 + length, 384, {});
+    EXPECT_EQ(static_cast<std::int64_t>(chunks.size()), (length + 383) / 384);
+    for (const Chunk& chunk : chunks) {
+      EXPECT_GE(chunk.end - chunk.begin, length / static_cast<std::int64_t>(chunks.size()) -
+                                             4 * static_cast<std::int64_t>(chunks.size()));
+    }
+  }
+}
+
+TEST(ChunkPlan, ABlockThatWouldBeCutEndsTheChunkIfItFits) {
+  const VisionBlock block{4, 284};  // a picture behind a few words
+  const auto chunks = plan_chunks(0, 500, 384, {&block, 1});
+  ASSERT_EQ(chunks.size(), 2U);
+  EXPECT_EQ(chunks[0].end, 284);
+}
+
 TEST(ChunkPlan, ABlockThatWouldBeCutStartsTheNextChunk) {
   const VisionBlock block{3, 6};
   const auto chunks = plan_chunks(0, 10, 4, {&block, 1});

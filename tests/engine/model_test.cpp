@@ -155,13 +155,13 @@ TEST(Model, KvCacheSizeOfTheReleasedModel) {
     config.text.layers.push_back({full ? LayerType::kFullAttention : LayerType::kSlidingAttention,
                                   full ? 512 : 256, full ? 1 : 8, full});
   }
-  EXPECT_EQ(kv_cache_bytes(config, 4096, false), 8 * 4096 * 2048 + 40 * 1536 * 8192);
+  EXPECT_EQ(kv_cache_bytes(config, 4096, false), 8 * 4096 * 2048 + 40 * (1024 + 384) * 8192);
   EXPECT_EQ(kv_cache_bytes(config, 4096, true), 2 * kv_cache_bytes(config, 4096, false));
   EXPECT_EQ(kv_cache_bytes(config, 4096, false, KvCacheType::kBf16),
             kv_cache_bytes(config, 4096, false));
   // A key has a float per 64 of its values, a value one.
   EXPECT_EQ(kv_cache_bytes(config, 4096, false, KvCacheType::kInt8),
-            8 * 4096 * (512 + 32 + 512 + 4) + 40 * 1536 * 8 * (256 + 16 + 256 + 4));
+            8 * 4096 * (512 + 32 + 512 + 4) + 40 * (1024 + 384) * 8 * (256 + 16 + 256 + 4));
 }
 
 }  // namespace

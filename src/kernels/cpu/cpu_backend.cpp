@@ -96,9 +96,7 @@ class CpuKernels final : public Kernels {
       return;
     }
     if (multiplies_panels(w)) {
-      panels_.set_x(x);
-      const LinearPart part{w, bias, y};
-      panels_.linear({&part, 1});
+      panels_.linear(x, {w, bias, y});
     } else if (rounds_to_bf16(w)) {
       linear_bf16_rounded(x, w, bias, y);
     } else if (!options_.exact && w.dtype == DType::kQ8_0 && table_.linear_q8_0_int8 != nullptr) {
@@ -129,8 +127,7 @@ class CpuKernels final : public Kernels {
         check_weight(part.w);
         NOLENS_CHECK(part.bias.empty() || size_of(part.bias) == part.w.rows);
       }
-      panels_.set_x(x, norm);
-      panels_.linear(parts);
+      panels_.normed_linear(x, norm, parts);
       return;
     }
     rms_norm(x, norm.weight, norm.eps, scratch);
@@ -148,8 +145,7 @@ class CpuKernels final : public Kernels {
         check_weight(*w);
       }
       if (x.rows > 0) {
-        panels_.set_x(x, norm);
-        panels_.mlp(weights, y);
+        panels_.mlp(x, norm, weights, y);
       }
       return;
     }

@@ -122,10 +122,10 @@ void PanelProducts::store_hidden(const Strip& strip, RowBlock rows) const {
   alignas(64) float values[kGroupColumns];
   for (std::int64_t i = 0; i < strip.count; i += kGroupPanels) {
     const std::int64_t group = (strip.begin + i) / kGroupPanels;
-    const SplitRows to = hidden_.group(group);
+    const SplitRows to = inner_.group(group);
     const std::int64_t panels = std::min(kGroupPanels, strip.count - i);
     const std::int64_t columns =
-        std::min(panels * kPanelRows, hidden_.cols() - group * kGroupColumns);
+        std::min(panels * kPanelRows, inner_.cols() - group * kGroupColumns);
     for (std::int64_t m = rows.begin; m < rows.end; ++m) {
       for (std::int64_t p = 0; p < panels; ++p) {
         std::memcpy(values + p * kPanelRows,
@@ -147,19 +147,15 @@ void PanelProducts::quantize(ConstMatrix x, SplitMatrix& to) {
                  });
 }
 
-void PanelProducts::set_x(ConstMatrix x) {
-  quantize(x, x_);
-}
-
-void PanelProducts::set_x(ConstMatrix x, const RmsNorm& norm) {
-  x_.resize(x.rows, x.cols);
+void PanelProducts::quantize(ConstMatrix x, const RmsNorm& norm, SplitMatrix& to) {
+  to.resize(x.rows, x.cols);
   float* normed = grown(scratch_, x.cols * pool_.num_threads());
   for_each_chunk(pool_, x.rows, rows_per_chunk(x.cols),
                  [&](std::int64_t begin, std::int64_t end, std::int64_t slot) {
                    float* row = normed + slot * x.cols;
                    for (std::int64_t m = begin; m < end; ++m) {
                      table_.rms_norm(x.row(m), norm.weight.data(), norm.eps, x.cols, row);
-                     table_.quantize_split(row, x.cols, m, x_.values());
+                     table_.quantize_split(row, x.cols, m, to.values());
                    }
                  });
 }
@@ -251,7 +247,7 @@ void PanelProducts::multiply(const SplitMatrix& x, const Strip& strip, RowBlock 
   }
 }
 
-void PanelProducts::linear(const SplitMatrix& x, std::span<const LinearPart> parts) {
+void PanelProducts::multiply_parts(const SplitMatrix& x, std::span<const LinearPart> parts) {
   NOLENS_CHECK(!parts.empty());
   first_panels_.assign(1, 0);
   for (const LinearPart& part : parts) {
@@ -279,32 +275,44 @@ void PanelProducts::multiply_gated(const GatedMlp& weights, const Strip& strip,
                                    RowBlock rows) const {
   const auto activate =
       weights.activation == Activation::kSilu ? table_.silu_gate : table_.gelu_gate;
-  multiply(x_, strip, rows);
+  multiply(normed_, strip, rows);
   for (std::int64_t i = 0; i < strip.count; ++i) {
     float* sums = strip.sums_of(0, i, rows);
     activate(sums, strip.sums_of(1, i, rows), rows.count() * kPanelRows, sums);
   }
 }
 
-void PanelProducts::mlp(const GatedMlp& weights, Matrix y) {
+void PanelProducts::linear(ConstMatrix x, const LinearPart& part) {
+  quantize(x, inner_);
+  multiply_parts(inner_, {&part, 1});
+}
+
+void PanelProducts::normed_linear(ConstMatrix x, const RmsNorm& norm,
+                                  std::span<const LinearPart> parts) {
+  quantize(x, norm, normed_);
+  multiply_parts(normed_, parts);
+}
+
+void PanelProducts::mlp(ConstMatrix x, const RmsNorm& norm, const GatedMlp& weights, Matrix y) {
   const WeightMatrix& gate = weights.gate;
   const WeightMatrix& up = weights.up;
   NOLENS_CHECK(gate.layout == WeightLayout::kPanels && up.layout == WeightLayout::kPanels);
   NOLENS_CHECK(gate.panel_format() == up.panel_format() && gate.rows == up.rows &&
-               gate.cols == x_.cols() && up.cols == x_.cols());
-  const std::int64_t bytes = panel_bytes(gate.panel_format(), x_.cols());
-  if (x_.rows() <= kStreamRows) {
-    const Matrix few{grown(few_rows_, x_.rows() * gate.rows), x_.rows(), gate.rows};
-    for_each_strip({x_.rows(), panels_of(gate), 2, 1, bytes}, [&](Strip strip, RowBlock rows) {
+               gate.cols == x.cols && up.cols == x.cols);
+  quantize(x, norm, normed_);
+  const std::int64_t bytes = panel_bytes(gate.panel_format(), x.cols);
+  if (x.rows <= kStreamRows) {
+    const Matrix few{grown(few_rows_, x.rows * gate.rows), x.rows, gate.rows};
+    for_each_strip({x.rows, panels_of(gate), 2, 1, bytes}, [&](Strip strip, RowBlock rows) {
       strip.w[0] = &gate;
       strip.w[1] = &up;
       multiply_gated(weights, strip, rows);
       store(strip, rows, {}, few);
     });
-    quantize(few, hidden_);
+    quantize(few, inner_);
   } else {
-    hidden_.resize(x_.rows(), gate.rows);
-    for_each_strip({x_.rows(), panels_of(gate), 2, kGroupPanels, bytes},
+    inner_.resize(x.rows, gate.rows);
+    for_each_strip({x.rows, panels_of(gate), 2, kGroupPanels, bytes},
                    [&](Strip strip, RowBlock rows) {
                      strip.w[0] = &gate;
                      strip.w[1] = &up;
@@ -313,7 +321,7 @@ void PanelProducts::mlp(const GatedMlp& weights, Matrix y) {
                    });
   }
   const LinearPart down{weights.down, {}, y};
-  linear(hidden_, {&down, 1});
+  multiply_parts(inner_, {&down, 1});
 }
 
 }  // namespace nolens

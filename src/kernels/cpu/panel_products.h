@@ -20,17 +20,18 @@ class PanelProducts {
   PanelProducts(const KernelTable& table, ThreadPool& pool, bool fine_codebook)
       : table_(table), pool_(pool), fine_codebook_(fine_codebook) {}
 
-  /// The x of the products that follow, and rms_norm of it.
-  void set_x(ConstMatrix x);
-  void set_x(ConstMatrix x, const RmsNorm& norm);
-  /// part.y = x * part.w^T + part.bias for each; the weights are in panels.
-  void linear(std::span<const LinearPart> parts) { linear(x_, parts); }
-  /// y = (activation(x * gate^T) * (x * up^T)) * down^T; all in panels, gate and up of one format.
-  void mlp(const GatedMlp& weights, Matrix y);
+  /// part.y = x * part.w^T + part.bias; the weights are in panels.
+  void linear(ConstMatrix x, const LinearPart& part);
+  /// The same of rms_norm(x), for each part.
+  void normed_linear(ConstMatrix x, const RmsNorm& norm, std::span<const LinearPart> parts);
+  /// y = (activation(h * gate^T) * (h * up^T)) * down^T, h = rms_norm(x); all in panels, gate and up
+  /// of one format.
+  void mlp(ConstMatrix x, const RmsNorm& norm, const GatedMlp& weights, Matrix y);
 
  private:
+  /// x as integers, and rms_norm of it.
   void quantize(ConstMatrix x, SplitMatrix& to);
-
+  void quantize(ConstMatrix x, const RmsNorm& norm, SplitMatrix& to);
   struct RowBlock;
   struct Strip;
   struct Work;
@@ -40,17 +41,17 @@ class PanelProducts {
   void multiply(const SplitMatrix& x, const Strip& strip, RowBlock rows) const;
   /// The first matrix's sums to y, with a bias if there is one.
   static void store(const Strip& strip, RowBlock rows, std::span<const float> bias, Matrix y);
-  /// The same to groups of hidden_.
+  /// The same to groups of inner_.
   void store_hidden(const Strip& strip, RowBlock rows) const;
-  void linear(const SplitMatrix& x, std::span<const LinearPart> parts);
+  void multiply_parts(const SplitMatrix& x, std::span<const LinearPart> parts);
   /// multiply() of gate and up, and the activation of their sums.
   void multiply_gated(const GatedMlp& weights, const Strip& strip, RowBlock rows) const;
 
   const KernelTable& table_;
   ThreadPool& pool_;
   bool fine_codebook_;
-  SplitMatrix x_;
-  SplitMatrix hidden_;  // of an MLP
+  SplitMatrix normed_;
+  SplitMatrix inner_;  // all other activations, and hidden columns of an MLP
   AlignedBuffer<float> scratch_;
   AlignedBuffer<float> few_rows_;
   std::vector<std::int64_t> first_panels_;
