@@ -16,7 +16,7 @@ namespace nolens {
 /// seen and reused; a step with fewer rows uses their beginning. attended shares memory with k and v,
 /// and hidden with all of attention; no others do.
 ///
-/// Widths of q, k, v and attended are those of the widest layer; layer_view() narrows them.
+/// There is room for the widest layer; q(), k(), v() and attended() give what a layer needs of it.
 class Activations {
  public:
   Activations(const TextConfig& config, const DecoderWeights& weights, const Kernels& kernels);

@@ -22,8 +22,7 @@ std::string template_in(const Json& config) {
     return found == config.end() ? std::string() : found->get<std::string>();
   }
   for (const Json& entry : found->is_array() ? *found : Json::array()) {
-    if (has_text(entry, "name", "default") &&
-        entry.value("template", Json()).is_string()) {
+    if (has_text(entry, "name", "default") && entry.value("template", Json()).is_string()) {
       return entry.at("template").get<std::string>();
     }
   }

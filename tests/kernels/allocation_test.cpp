@@ -1,23 +1,10 @@
 // Counts allocations: once its buffers have grown, a step allocates nothing.
-#include <atomic>
-
 #include <gtest/gtest.h>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/kernel_test_support.h"
 #include "platform/thread_pool.h"
-#include "support/allocation_hooks.h"
-
-namespace {
-
-std::atomic<long> allocations{0};
-
-}  // namespace
-
-bool nolens::on_allocation() noexcept {
-  ++allocations;
-  return true;
-}
+#include "support/allocation_count.h"
 
 namespace nolens {
 namespace {
@@ -65,11 +52,11 @@ TEST_P(AllocationTest, ARepeatedStepAllocatesNothing) {
   };
   step(kRows);
   step(1);
-  const long before = allocations.load();
+  const long before = allocation_count();
   EXPECT_GT(before, 0);  // the counter counts
   step(1);
   step(kRows);
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(allocation_count(), before);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // Operations that are several in one pass: the same bits as one by one, and no memory but their own.
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -11,18 +10,7 @@
 #include "kernels/kernel_test_support.h"
 #include "kernels/panel_weights.h"
 #include "platform/thread_pool.h"
-#include "support/allocation_hooks.h"
-
-namespace {
-
-std::atomic<long> allocations{0};
-
-}  // namespace
-
-bool nolens::on_allocation() noexcept {
-  ++allocations;
-  return true;
-}
+#include "support/allocation_count.h"
 
 namespace nolens {
 namespace {
@@ -215,11 +203,11 @@ TEST_P(FusedTable, ARepeatedStepAllocatesNothing) {
   };
   step(40);
   step(1);
-  const long before = allocations.load();
+  const long before = allocation_count();
   EXPECT_GT(before, 0);  // the counter counts
   step(1);
   step(40);
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(allocation_count(), before);
 }
 
 }  // namespace

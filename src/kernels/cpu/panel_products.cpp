@@ -95,11 +95,6 @@ struct PanelProducts::Work {
 
 namespace {
 
-/// What one thread takes of cheap work on rows.
-std::int64_t rows_per_chunk(std::int64_t cols) {
-  return std::max<std::int64_t>(1, 8192 / cols);
-}
-
 /// Rows of a block: all blocks of `rows` about equal, and whole tiles of four.
 std::int64_t block_rows(std::int64_t rows, std::int64_t blocks) {
   return round_up(ceil_div(rows, blocks), 4);
@@ -139,25 +134,19 @@ void PanelProducts::store_hidden(const Strip& strip, RowBlock rows) const {
 
 void PanelProducts::quantize(ConstMatrix x, SplitMatrix& to) {
   to.resize(x.rows, x.cols);
-  for_each_chunk(pool_, x.rows, rows_per_chunk(x.cols),
-                 [&](std::int64_t begin, std::int64_t end, std::int64_t) {
-                   for (std::int64_t m = begin; m < end; ++m) {
-                     table_.quantize_split(x.row(m), x.cols, m, to.values());
-                   }
-                 });
+  for_rows(pool_, x.rows, x.cols, [&](std::int64_t m) {
+    table_.quantize_split(x.row(m), x.cols, m, to.values());
+  });
 }
 
 void PanelProducts::quantize(ConstMatrix x, const RmsNorm& norm, SplitMatrix& to) {
   to.resize(x.rows, x.cols);
   float* normed = grown(scratch_, x.cols * pool_.num_threads());
-  for_each_chunk(pool_, x.rows, rows_per_chunk(x.cols),
-                 [&](std::int64_t begin, std::int64_t end, std::int64_t slot) {
-                   float* row = normed + slot * x.cols;
-                   for (std::int64_t m = begin; m < end; ++m) {
-                     table_.rms_norm(x.row(m), norm.weight.data(), norm.eps, x.cols, row);
-                     table_.quantize_split(row, x.cols, m, to.values());
-                   }
-                 });
+  for_rows(pool_, x.rows, x.cols, [&](std::int64_t m, std::int64_t slot) {
+    float* row = normed + slot * x.cols;
+    table_.rms_norm(x.row(m), norm.weight.data(), norm.eps, x.cols, row);
+    table_.quantize_split(row, x.cols, m, to.values());
+  });
 }
 
 template <typename Body>
@@ -271,10 +260,11 @@ void PanelProducts::multiply_parts(const SplitMatrix& x, std::span<const LinearP
   });
 }
 
-void PanelProducts::multiply_gated(const GatedMlp& weights, const Strip& strip,
-                                   RowBlock rows) const {
+void PanelProducts::multiply_gated(const GatedMlp& weights, Strip strip, RowBlock rows) const {
   const auto activate =
       weights.activation == Activation::kSilu ? table_.silu_gate : table_.gelu_gate;
+  strip.w[0] = &weights.gate;
+  strip.w[1] = &weights.up;
   multiply(normed_, strip, rows);
   for (std::int64_t i = 0; i < strip.count; ++i) {
     float* sums = strip.sums_of(0, i, rows);
@@ -303,9 +293,7 @@ void PanelProducts::mlp(ConstMatrix x, const RmsNorm& norm, const GatedMlp& weig
   const std::int64_t bytes = panel_bytes(gate.panel_format(), x.cols);
   if (x.rows <= kStreamRows) {
     const Matrix few{grown(few_rows_, x.rows * gate.rows), x.rows, gate.rows};
-    for_each_strip({x.rows, panels_of(gate), 2, 1, bytes}, [&](Strip strip, RowBlock rows) {
-      strip.w[0] = &gate;
-      strip.w[1] = &up;
+    for_each_strip({x.rows, panels_of(gate), 2, 1, bytes}, [&](const Strip& strip, RowBlock rows) {
       multiply_gated(weights, strip, rows);
       store(strip, rows, {}, few);
     });
@@ -313,9 +301,7 @@ void PanelProducts::mlp(ConstMatrix x, const RmsNorm& norm, const GatedMlp& weig
   } else {
     inner_.resize(x.rows, gate.rows);
     for_each_strip({x.rows, panels_of(gate), 2, kGroupPanels, bytes},
-                   [&](Strip strip, RowBlock rows) {
-                     strip.w[0] = &gate;
-                     strip.w[1] = &up;
+                   [&](const Strip& strip, RowBlock rows) {
                      multiply_gated(weights, strip, rows);
                      store_hidden(strip, rows);
                    });

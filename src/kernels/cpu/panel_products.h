@@ -45,7 +45,7 @@ class PanelProducts {
   void store_hidden(const Strip& strip, RowBlock rows) const;
   void multiply_parts(const SplitMatrix& x, std::span<const LinearPart> parts);
   /// multiply() of gate and up, and the activation of their sums.
-  void multiply_gated(const GatedMlp& weights, const Strip& strip, RowBlock rows) const;
+  void multiply_gated(const GatedMlp& weights, Strip strip, RowBlock rows) const;
 
   const KernelTable& table_;
   ThreadPool& pool_;
