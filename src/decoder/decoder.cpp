@@ -138,6 +138,12 @@ void Decoder::mlp_block(std::size_t layer, Matrix x) {
 
 void Decoder::forward(std::span<const StepSequence> sequences, Matrix x,
                       const LayerObserver& observer, LayerRange layers) {
+  forward_layers(sequences, x, layers, observer);
+  finish(sequences);
+}
+
+void Decoder::forward_layers(std::span<const StepSequence> sequences, Matrix x, LayerRange layers,
+                             const LayerObserver& observer) {
   prepare(sequences, x.rows);
   const std::size_t end = std::min(layers.end, config_.layers.size());
   for (std::size_t layer = layers.begin; layer < end; ++layer) {
@@ -157,6 +163,9 @@ void Decoder::forward(std::span<const StepSequence> sequences, Matrix x,
       observer(layer, x);
     }
   }
+}
+
+void Decoder::finish(std::span<const StepSequence> sequences) {
   for (const StepSequence& sequence : sequences) {
     if (!sequence.borrows()) {
       sequence.cache->advance(sequence.row_count);

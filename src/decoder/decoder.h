@@ -51,6 +51,13 @@ class Decoder {
   void forward(std::span<const StepSequence> sequences, Matrix x,
                const LayerObserver& observer = {}, LayerRange layers = {});
 
+  /// A step in pieces, between which steps of other sequences may run: all layers in order, a range at a
+  /// time, then finish(), give what forward() gives.
+  void forward_layers(std::span<const StepSequence> sequences, Matrix x, LayerRange layers,
+                      const LayerObserver& observer = {});
+  /// The caches now hold the rows of the step.
+  static void finish(std::span<const StepSequence> sequences);
+
   /// Final norm of x [T, D] in place, then logits [T, V] with the final soft cap.
   void lm_head(Matrix x, Matrix logits);
 

@@ -10,6 +10,7 @@
 
 #include "core/check.h"
 #include "engine/chunk_plan.h"
+#include "engine/seconds_since.h"
 
 namespace nolens {
 
@@ -28,10 +29,6 @@ std::int64_t choose_context_length(const ModelConfig& config, std::int64_t wante
                                        ", the model's limit, or 0 for the default");
   }
   return wanted != 0 ? wanted : std::min(most, kDefaultContext);
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 }  // namespace
@@ -79,14 +76,24 @@ std::span<const float> Context::hidden_state() const {
   return current(hidden_, model_->config().text.hidden_size);
 }
 
-void Context::check_room(std::int64_t count) const {
-  if (length() + count > context_length_) {
-    throw Error(ErrorCode::kInput,
-                "the prompt needs " + std::to_string(length() + count) +
-                    " tokens, but the context holds " + std::to_string(context_length_) +
-                    "; shorten the text, lower --image-tokens or raise --ctx (up to " +
-                    std::to_string(model_->config().text.max_position_embeddings) + ")");
+void require_tokens(std::int64_t count) {
+  if (count == 0) {
+    throw Error(ErrorCode::kInput, "the prompt is empty: give at least one token of text");
   }
+}
+
+void check_fits(std::int64_t tokens, std::int64_t context_length, const ModelConfig& config) {
+  if (tokens > context_length) {
+    throw Error(ErrorCode::kInput,
+                "the prompt needs " + std::to_string(tokens) + " tokens, but the context holds " +
+                    std::to_string(context_length) +
+                    "; shorten the text, lower --image-tokens or raise --ctx (up to " +
+                    std::to_string(config.text.max_position_embeddings) + ")");
+  }
+}
+
+void Context::check_room(std::int64_t count) const {
+  check_fits(length() + count, context_length_, model_->config());
 }
 
 void Context::extend(TokenSequence sequence) {
@@ -151,6 +158,27 @@ std::int64_t Context::common_prefix(const TokenSequence& sequence) const {
   return common;
 }
 
+std::int64_t Context::reusable_prefix(const TokenSequence& sequence) const {
+  std::int64_t keep =
+      std::min(common_prefix(sequence), static_cast<std::int64_t>(sequence.ids.size()) - 1);
+  for (const MediaSpan& span : sequence.media) {
+    if (span.begin < keep && keep < span.end) {
+      keep = span.begin;
+    }
+  }
+  return keep;
+}
+
+std::int64_t Context::replace_by(TokenSequence sequence) {
+  const std::int64_t wanted = reusable_prefix(sequence);
+  const std::int64_t keep = can_truncate(wanted) ? wanted : 0;
+  truncate(keep);
+  sequence.ids.erase(sequence.ids.begin(), sequence.ids.begin() + keep);
+  std::erase_if(sequence.media, [&](const MediaSpan& span) { return span.end <= keep; });
+  extend(std::move(sequence));
+  return keep;
+}
+
 std::vector<VisionBlock> Context::vision_blocks() const {
   std::vector<VisionBlock> blocks;
   for (const MediaSpan& span : media_) {
@@ -183,8 +211,8 @@ MediaSeconds Context::compute(const AppendOptions& options, const StepObserver& 
   return seconds;
 }
 
-/// Keys and values stand for them now. Nothing that is computed is ever computed again: whoever
-/// takes a position away takes those behind it and their media too.
+/// Nothing that is computed is ever computed again: whoever takes a position away takes those behind it
+/// and their media too.
 void Context::drop_computed_media() {
   for (MediaSpan& span : media_) {
     if (span.end <= cache_.end()) {
@@ -338,6 +366,12 @@ void Context::project_rows(std::int64_t begin, Matrix x, std::int64_t kept_rows,
   if (options.on_logits) {
     options.on_logits(begin + first_kept, logits());
   }
+}
+
+void Context::take_row(std::span<const float> logits, std::span<const float> hidden) {
+  std::memcpy(logits_.data(), logits.data(), logits.size_bytes());
+  std::memcpy(hidden_.data(), hidden.data(), hidden.size_bytes());
+  use_row(0, cache_.end() - 1);
 }
 
 void Context::use_row(std::int64_t row, std::int64_t position) {

@@ -31,6 +31,11 @@ struct MediaSeconds {
   double embed = 0.0;       ///< patches and frames to soft tokens
 };
 
+/// \throws Error{kInput} if there is none.
+void require_tokens(std::int64_t count);
+/// \throws Error{kInput} if so many tokens are more than the context holds.
+void check_fits(std::int64_t tokens, std::int64_t context_length, const ModelConfig& config);
+
 /// Ids, media spans, keys and values of one conversation. `ids` may be ahead of the cache by the tokens
 /// that still wait to be computed; the cache ahead of `ids` by drafted ones (compute_ahead()).
 class Context {
@@ -72,13 +77,33 @@ class Context {
   void ensure_logits();
   /// Length of the longest beginning shared with `sequence`, which starts at position 0.
   [[nodiscard]] std::int64_t common_prefix(const TokenSequence& sequence) const;
+  /// The same as far as it can stay while the rest of `sequence` is computed: one token at least is left,
+  /// whose logits are wanted, and media stay as a whole.
+  [[nodiscard]] std::int64_t reusable_prefix(const TokenSequence& sequence) const;
+  /// Makes ids() equal to `sequence` without computing anything. What it shares with the beginning stays
+  /// computed: as many tokens as are returned.
+  std::int64_t replace_by(TokenSequence sequence);
   /// Whether truncate(length) would keep the keys that are needed.
   [[nodiscard]] bool can_truncate(std::int64_t length) const noexcept;
   /// Forgets positions >= length. can_truncate(length) must hold.
   void truncate(std::int64_t length);
 
- private:
+  // ---- For steps that several contexts share (engine/batch_step.h)
+  /// Of the whole sequence.
   [[nodiscard]] std::vector<VisionBlock> vision_blocks() const;
+  /// Positions that are computed.
+  [[nodiscard]] std::int64_t cached_length() const noexcept { return cache_.end(); }
+  /// Fills x [end - begin, D] with what stands at these positions, which wait to be computed.
+  void embed_rows(std::int64_t begin, std::int64_t end, Matrix x, MediaSeconds& seconds);
+  /// Logits [V] and hidden state [D] of the last position, which was computed elsewhere.
+  /// \throws Error{kModel} if they are not finite.
+  void take_row(std::span<const float> logits, std::span<const float> hidden);
+  /// Frees media that are computed: keys and values stand for them.
+  void drop_computed_media();
+  /// Puts things right after an error in a step from `begin` on.
+  void abandon_step(std::int64_t begin);
+
+ private:
   /// Tokens of ids() that are computed, while some are drafted.
   [[nodiscard]] std::int64_t computed() const noexcept {
     return cache_.end() - static_cast<std::int64_t>(ahead_.size()) + row_;
@@ -92,10 +117,6 @@ class Context {
   void compute_chunk(std::int64_t begin, std::int64_t end, std::span<const VisionBlock> blocks,
                      std::int64_t kept_rows, const AppendOptions& options,
                      const StepObserver& observer, MediaSeconds& seconds);
-  void drop_computed_media();
-  /// Puts things right after an error in a step from `begin` on.
-  void abandon_step(std::int64_t begin);
-  void embed_rows(std::int64_t begin, std::int64_t end, Matrix x, MediaSeconds& seconds);
   void embed_picture(const ImageMedia& picture, const std::string& name, Matrix rows,
                      MediaSeconds& seconds);
   void project_rows(std::int64_t begin, Matrix x, std::int64_t kept_rows,

@@ -218,4 +218,13 @@ TokenSequence lay_out_prompt(const ModelConfig& config, const Tokenizer& tokeniz
   return layout.finish();
 }
 
+AppendResult describe(const TokenSequence& sequence) {
+  AppendResult result;
+  result.ids = sequence.ids;
+  result.images = sequence.images;
+  result.audios = sequence.audios;
+  result.videos = sequence.videos;
+  return result;
+}
+
 }  // namespace nolens

@@ -64,4 +64,7 @@ TokenSequence lay_out_prompt(const ModelConfig& config, const Tokenizer& tokeniz
                              const Prompt& prompt, std::int64_t image_tokens,
                              std::int64_t first_position);
 
+/// What became of a prompt, before it is computed.
+AppendResult describe(const TokenSequence& sequence);
+
 }  // namespace nolens

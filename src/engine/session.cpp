@@ -13,21 +13,9 @@ namespace nolens {
 
 namespace {
 
-AppendResult describe(const TokenSequence& sequence) {
-  AppendResult result;
-  result.ids = sequence.ids;
-  result.images = sequence.images;
-  result.audios = sequence.audios;
-  result.videos = sequence.videos;
-  return result;
-}
-
-/// Adds `sequence` and computes it, with times. On error it is taken out again.
-void run(Context& context, TokenSequence sequence, const AppendOptions& options,
-         AppendResult& result) {
+/// Computes what waits, with times. On error everything from `length` on is taken out again.
+void run(Context& context, std::int64_t length, const AppendOptions& options, AppendResult& result) {
   const auto start = std::chrono::steady_clock::now();
-  const std::int64_t length = context.length();
-  context.extend(std::move(sequence));
   try {
     const MediaSeconds media = context.compute(options);
     result.preprocess_seconds = media.preprocess;
@@ -40,11 +28,6 @@ void run(Context& context, TokenSequence sequence, const AppendOptions& options,
   result.prefill_seconds = total.count() - result.preprocess_seconds;
 }
 
-void require_tokens(std::size_t count) {
-  if (count == 0) {
-    throw Error(ErrorCode::kInput, "the prompt is empty: give at least one token of text");
-  }
-}
 
 }  // namespace
 
@@ -60,10 +43,12 @@ AppendResult Session::append(const Prompt& prompt, const AppendOptions& options)
   TokenSequence sequence =
       lay_out_prompt(context.model().config, context.model().tokenizer, prompt,
                      context.options().image_tokens, context.length());
-  require_tokens(sequence.ids.size());
+  require_tokens(static_cast<std::int64_t>(sequence.ids.size()));
   context.check_room(static_cast<std::int64_t>(sequence.ids.size()));
   AppendResult result = describe(sequence);
-  run(context, std::move(sequence), options, result);
+  const std::int64_t length = context.length();
+  context.extend(std::move(sequence));
+  run(context, length, options, result);
   return result;
 }
 
@@ -71,25 +56,13 @@ AppendResult Session::set_context(const Prompt& prompt, const AppendOptions& opt
   Context& context = impl_->context;
   TokenSequence sequence = lay_out_prompt(context.model().config, context.model().tokenizer, prompt,
                                           context.options().image_tokens, 0);
-  require_tokens(sequence.ids.size());
+  require_tokens(static_cast<std::int64_t>(sequence.ids.size()));
   AppendResult result = describe(sequence);
-  // One token at least is computed again, for its logits; media count as a whole.
-  std::int64_t keep = std::min(context.common_prefix(sequence),
-                               static_cast<std::int64_t>(sequence.ids.size()) - 1);
-  for (const MediaSpan& span : sequence.media) {
-    if (span.begin < keep && keep < span.end) {
-      keep = span.begin;
-    }
-  }
   if (static_cast<std::int64_t>(sequence.ids.size()) > context.context_length()) {
     context.check_room(static_cast<std::int64_t>(sequence.ids.size()) - context.length());
   }
-  context.truncate(context.can_truncate(keep) ? keep : 0);
-  keep = context.length();
-  result.cached_tokens = keep;
-  sequence.ids.erase(sequence.ids.begin(), sequence.ids.begin() + keep);
-  std::erase_if(sequence.media, [&](const MediaSpan& span) { return span.end <= keep; });
-  run(context, std::move(sequence), options, result);
+  result.cached_tokens = context.replace_by(std::move(sequence));
+  run(context, result.cached_tokens, options, result);
   return result;
 }
 
@@ -107,12 +80,14 @@ AppendResult Session::append_ids(std::span<const TokenId> ids, const AppendOptio
                                          "give the media in a message");
     }
   }
-  require_tokens(ids.size());
+  require_tokens(static_cast<std::int64_t>(ids.size()));
   context.check_room(static_cast<std::int64_t>(ids.size()));
   TokenSequence sequence;
   sequence.ids.assign(ids.begin(), ids.end());
   AppendResult result = describe(sequence);
-  run(context, std::move(sequence), options, result);
+  const std::int64_t length = context.length();
+  context.extend(std::move(sequence));
+  run(context, length, options, result);
   return result;
 }
 
