@@ -5,7 +5,8 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 # Debian packages by purpose.
 PACKAGES_BUILD="g++ cmake ninja-build pkg-config libjpeg-dev libpng-dev libwebp-dev
-  libsimdjson-dev nlohmann-json3-dev libcli11-dev libedit-dev libcurl4-openssl-dev"
+  libsimdjson-dev nlohmann-json3-dev libcli11-dev libedit-dev libcurl4-openssl-dev
+  libboost1.81-dev libssl-dev"
 # For nolens-media; without them it is left out.
 PACKAGES_MEDIA="libavformat-dev libavcodec-dev libswresample-dev libswscale-dev"
 PACKAGES_TEST="zlib1g-dev libgtest-dev libgmock-dev ccache python3 binutils"
@@ -23,6 +24,12 @@ install_packages() {
     is_installed "$name" || missing+=("$name")
   done
   [ ${#missing[@]} -eq 0 ] && return 0
+  # apt-get would remove the one for the other without asking.
+  case " ${missing[*]} " in
+    *" libboost1.81-dev "*) ! is_installed libboost1.74-dev || fail "libboost1.74-dev is installed and cannot be \
+beside libboost1.81-dev, which this project needs; remove it yourself (apt-get remove libboost1.74-dev) if nothing else \
+needs it" ;;
+  esac
   command -v apt-get >/dev/null || fail "these packages are missing and this system has no apt-get: ${missing[*]}"
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
