@@ -23,8 +23,16 @@ struct EngineOptions {
   SessionOptions session{};
 };
 
+/// A question with a closed set of answers, which the model weighs instead of writing one.
+struct LabelQuestion {
+  Prompt prompt{};                    ///< a whole one, up to where the answer would begin
+  std::vector<std::string> labels{};  ///< 2…kMaxLabels different texts, as the model would write them
+};
+
 struct EngineRequest {
   Prompt prompt{};
+  /// Instead of `prompt`: up to kMaxQuestions. What they all begin with, such as a picture, is read once.
+  std::vector<LabelQuestion> questions{};
   GenerateOptions generate{};      ///< without drafts
   std::int64_t answers = 1;        ///< 1…kMaxAnswers; answer i draws with generate.sampler.seed + i
   std::uint64_t owner = 0;         ///< keys and values are reused between requests of one owner only
@@ -32,10 +40,15 @@ struct EngineRequest {
 };
 
 inline constexpr std::int64_t kMaxAnswers = 8;
+inline constexpr std::size_t kMaxQuestions = 16;
+inline constexpr std::size_t kMaxLabels = 64;
 
 struct EngineResult {
-  AppendResult prompt;
+  AppendResult prompt;  ///< ids of questions: what all begin with, then what each has of its own
   std::vector<GenerateResult> answers;
+  /// For each question the probability of each label, which add up to 1: the product over its tokens of
+  /// their shares among those with which one of the labels goes on there.
+  std::vector<std::vector<double>> decisions;
   double queue_seconds = 0.0;  ///< before the prompt was begun
 };
 

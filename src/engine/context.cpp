@@ -132,30 +132,7 @@ void Context::truncate(std::int64_t length) {
 }
 
 std::int64_t Context::common_prefix(const TokenSequence& sequence) const {
-  std::int64_t common = 0;
-  const std::int64_t most =
-      std::min(length(), static_cast<std::int64_t>(sequence.ids.size()));
-  while (common < most && ids_[static_cast<std::size_t>(common)] ==
-                              sequence.ids[static_cast<std::size_t>(common)]) {
-    ++common;
-  }
-  // Equal placeholders may stand for different media, which count as a whole only.
-  for (std::size_t i = 0; i < std::max(media_.size(), sequence.media.size()); ++i) {
-    const bool same = i < media_.size() && i < sequence.media.size() &&
-                      media_[i].begin == sequence.media[i].begin &&
-                      media_[i].end == sequence.media[i].end &&
-                      media_[i].hash == sequence.media[i].hash && media_[i].end <= common;
-    if (!same) {
-      if (i < media_.size()) {
-        common = std::min(common, media_[i].begin);
-      }
-      if (i < sequence.media.size()) {
-        common = std::min(common, sequence.media[i].begin);
-      }
-      break;
-    }
-  }
-  return common;
+  return shared_prefix(ids_, media_, sequence);
 }
 
 std::int64_t Context::reusable_prefix(const TokenSequence& sequence) const {

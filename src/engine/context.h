@@ -31,6 +31,9 @@ struct MediaSeconds {
   double embed = 0.0;       ///< patches and frames to soft tokens
 };
 
+/// Length of the longest beginning that both share, media as a whole; both start at position 0.
+[[nodiscard]] std::int64_t shared_prefix(std::span<const TokenId> a_ids, std::span<const MediaSpan> a_media,
+                                         const TokenSequence& b);
 /// \throws Error{kInput} if there is none.
 void require_tokens(std::int64_t count);
 /// \throws Error{kInput} if so many tokens are more than the context holds.

@@ -1,12 +1,14 @@
 // The thread that answers, and what others tell it.
 #include "nolens/engine.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "core/escape.h"
 #include "engine/prompt_layout.h"
 #include "engine/scheduler.h"
 
@@ -28,6 +30,59 @@ void validate(const EngineOptions& options) {
   check_range("the number of parallel answers", options.parallel, 1, kMostParallel);
   check_range("the queue length", options.queue_length, 0, kMostWaiting);
   check_range("the size of the prefix cache in bytes", options.prefix_cache_bytes, 0, std::int64_t{1} << 50);
+}
+
+/// Ids of a question's labels, each different from the others.
+std::vector<std::vector<TokenId>> encode_labels(const std::vector<std::string>& labels, const Tokenizer& tokenizer) {
+  if (labels.size() < 2 || labels.size() > kMaxLabels) {
+    throw Error(ErrorCode::kUsage, "a question has " + std::to_string(labels.size()) + " labels: expected 2 to " +
+                                       std::to_string(kMaxLabels));
+  }
+  std::vector<std::vector<TokenId>> encoded;
+  for (const std::string& label : labels) {
+    encoded.push_back(tokenizer.encode(label));
+    const bool is_new = std::find(encoded.begin(), encoded.end() - 1, encoded.back()) == encoded.end() - 1;
+    if (encoded.back().empty() || !is_new) {
+      throw Error(ErrorCode::kUsage, "the labels of a question must be different and not empty; found '" +
+                                         escape_for_message(label, 40) + "'" + (is_new ? "" : " twice"));
+    }
+  }
+  return encoded;
+}
+
+/// Splits questions into what all begin with and what each has of its own. One token at least is a question's
+/// own, whose logits are wanted.
+void lay_out_questions(const Model::Impl& model, const std::vector<LabelQuestion>& questions,
+                       std::int64_t image_tokens, std::int64_t context_length, Job& job) {
+  if (questions.size() > kMaxQuestions) {
+    throw Error(ErrorCode::kUsage, "a request has " + std::to_string(questions.size()) +
+                                       " questions: at most " + std::to_string(kMaxQuestions) + " are taken");
+  }
+  std::vector<TokenSequence> sequences;
+  std::int64_t common = INT64_MAX;
+  for (const LabelQuestion& question : questions) {
+    sequences.push_back(lay_out_prompt(model.config, model.tokenizer, question.prompt, image_tokens, 0));
+    const TokenSequence& sequence = sequences.back();
+    require_tokens(static_cast<std::int64_t>(sequence.ids.size()));
+    common = std::min(common, static_cast<std::int64_t>(sequence.ids.size()) - 1);
+    common = std::min(common, shared_prefix(sequences.front().ids, sequences.front().media, sequence));
+  }
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const TokenSequence& sequence = sequences[i];
+    if (!sequence.media.empty() && sequence.media.back().end > common) {
+      throw Error(ErrorCode::kUsage, "questions of one request must begin with the same pictures and sounds");
+    }
+    JobQuestion& question = job.questions.emplace_back();
+    question.ids.assign(sequence.ids.begin() + common, sequence.ids.end());
+    question.labels = encode_labels(questions[i].labels, model.tokenizer);
+    std::int64_t longest = 0;
+    for (const std::vector<TokenId>& label : question.labels) {
+      longest = std::max(longest, static_cast<std::int64_t>(label.size()));
+    }
+    check_fits(static_cast<std::int64_t>(sequence.ids.size()) + longest, context_length, model.config);
+  }
+  job.sequence = std::move(sequences.front());
+  job.sequence.ids.resize(static_cast<std::size_t>(common));
 }
 
 }  // namespace
@@ -80,9 +135,15 @@ void Engine::Impl::run() {
       scheduler.cancel(id);
     }
     const bool worked = scheduler.work();
-    std::unique_lock lock(mutex);
-    stats = scheduler.stats();
+    {
+      const std::lock_guard lock(mutex);
+      stats = scheduler.stats();
+    }
+    for (const auto& ending : scheduler.take_endings()) {
+      ending();
+    }
     if (!worked) {
+      std::unique_lock lock(mutex);
       wake.wait(lock, [&] { return stop || !submitted.empty() || !cancelled.empty(); });
     }
   }
@@ -119,11 +180,16 @@ RequestId Engine::submit(EngineRequest request, EngineCallbacks callbacks) {
     throw Error(ErrorCode::kUsage, "a request needs on_done and on_error");
   }
   auto job = std::make_unique<Job>();
-  job->sequence = lay_out_prompt(model.config, model.tokenizer, request.prompt,
-                                 impl.options.session.image_tokens, 0);
-  require_tokens(static_cast<std::int64_t>(job->sequence.ids.size()));
-  check_fits(static_cast<std::int64_t>(job->sequence.ids.size()), impl.context_length, model.config);
+  const std::int64_t image_tokens = impl.options.session.image_tokens;
+  if (request.questions.empty()) {
+    job->sequence = lay_out_prompt(model.config, model.tokenizer, request.prompt, image_tokens, 0);
+    require_tokens(static_cast<std::int64_t>(job->sequence.ids.size()));
+    check_fits(static_cast<std::int64_t>(job->sequence.ids.size()), impl.context_length, model.config);
+  } else {
+    lay_out_questions(model, request.questions, image_tokens, impl.context_length, *job);
+  }
   request.prompt.clear();
+  request.questions.clear();
   job->request = std::move(request);
   job->callbacks = std::move(callbacks);
   job->callbacks.on_done = [&impl, done = std::move(job->callbacks.on_done)](EngineResult&& result) {

@@ -108,7 +108,7 @@ void Scheduler::finish_reading() {
     if (running.keep_at > 0 && context.cached_length() == running.keep_at) {
       keep_copy(running);
     }
-    if (running.job->callbacks.on_progress) {
+    if (running.job->callbacks.on_progress && !running.walk.has_value()) {
       running.job->callbacks.on_progress(context.cached_length(), context.length());
     }
     if (context.cached_length() < context.length()) {
@@ -116,7 +116,7 @@ void Scheduler::finish_reading() {
     }
     const auto error = attempt([&] {
       reading_.take_logits(i);
-      prompt_is_read(running);
+      running.walk.has_value() ? weigh(running) : prompt_is_read(running);
     });
     if (error) {
       fail(running, *error);
@@ -141,6 +141,11 @@ void Scheduler::prompt_is_read(Running& running) {
     ++totals_.images;
     totals_.image_tokens += image.tokens;
     totals_.images_downscaled += image.downscaled() ? 1 : 0;
+  }
+  if (!running.job->questions.empty()) {
+    running.common = running.prompt->length();
+    ask(running);
+    return;
   }
   add_branches(running);
   for (std::size_t i = 0; i < running.branches.size() && !running.over; ++i) {

@@ -29,7 +29,10 @@ Scheduler::~Scheduler() {
     fail(running, error);
   }
   for (const auto& job : queue_) {
-    job->callbacks.on_error(error);
+    tell(*job, error);
+  }
+  for (const auto& ending : endings_) {
+    ending();
   }
 }
 
@@ -42,7 +45,7 @@ void Scheduler::cancel(RequestId id) {
     const std::unique_ptr<Job> job = std::move(*waiting);
     queue_.erase(waiting);
     ++totals_.cancelled;
-    job->callbacks.on_error(error);
+    tell(*job, error);
     return;
   }
   for (Running& running : running_) {
@@ -183,10 +186,18 @@ void Scheduler::close(Running& running, Branch& branch) {
     cache_.put(running.job->request.owner, std::move(branch.context));
   }
   if (--running.answers_left == 0) {
-    running.over = true;
-    ++totals_.finished;
-    running.job->callbacks.on_done(std::move(running.result));
+    finish(running);
   }
+}
+
+void Scheduler::finish(Running& running) {
+  running.over = true;
+  running.answers_left = 0;
+  ++totals_.finished;
+  endings_.emplace_back([done = std::move(running.job->callbacks.on_done),
+                         result = std::make_shared<EngineResult>(std::move(running.result))] {
+    done(std::move(*result));
+  });
 }
 
 void Scheduler::fail(Running& running, const Error& error) {
@@ -201,7 +212,11 @@ void Scheduler::fail(Running& running, const Error& error) {
       reading_.parts().front().context == running.prompt.get()) {
     reading_.abandon();
   }
-  running.job->callbacks.on_error(error);
+  tell(*running.job, error);
+}
+
+void Scheduler::tell(Job& job, const Error& error) {
+  endings_.emplace_back([failed = std::move(job.callbacks.on_error), error] { failed(error); });
 }
 
 void Scheduler::remove_finished() {

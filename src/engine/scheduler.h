@@ -4,23 +4,34 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/batch_step.h"
 #include "engine/generation.h"
+#include "engine/label_walk.h"
 #include "engine/prefix_cache.h"
 #include "nolens/engine.h"
 
 namespace nolens {
 
+/// What a question has of its own, after what all questions of a request begin with.
+struct JobQuestion {
+  std::vector<TokenId> ids;
+  std::vector<std::vector<TokenId>> labels;
+};
+
 /// A request whose prompt is laid out.
 struct Job {
   RequestId id = 0;
   EngineRequest request;   ///< the prompt is in `sequence`
-  TokenSequence sequence;
+  TokenSequence sequence;  ///< of questions the common beginning
+  std::vector<JobQuestion> questions;
   EngineCallbacks callbacks;
   std::chrono::steady_clock::time_point submitted = std::chrono::steady_clock::now();
 };
@@ -39,6 +50,8 @@ class Scheduler {
   void cancel(RequestId id);
   /// False if there is nothing to do.
   bool work();
+  /// What is still to be told about requests that are over: stats() counts them already.
+  [[nodiscard]] std::vector<std::function<void()>> take_endings() { return std::exchange(endings_, {}); }
   /// Counts so far; `waiting` are the jobs of the queue.
   [[nodiscard]] EngineStats stats() const;
 
@@ -55,6 +68,8 @@ class Scheduler {
     std::unique_ptr<Context> prompt;  ///< until it is read
     std::vector<std::unique_ptr<Branch>> branches;
     EngineResult result;
+    std::int64_t common = 0;          ///< tokens that all questions begin with
+    std::optional<LabelWalk> walk;    ///< of the question being weighed
     std::int64_t answers_left = 0;
     std::int64_t keep_at = 0;         ///< position at which a copy of the prompt's context is kept; 0 = nowhere
     std::chrono::steady_clock::time_point begun;
@@ -80,10 +95,15 @@ class Scheduler {
   void draw_all(std::span<const Writer> writers);
   void prompt_is_read(Running& running);
   void add_branches(Running& running);
+  /// Lets the tokens wait whose logits the current question, or the next one, asks for.
+  void ask(Running& running);
+  void weigh(Running& running);
+  void finish(Running& running);
   /// Draws from the branch's logits; the branch is over or has a token that waits.
   void draw(Running& running, Branch& branch);
   void close(Running& running, Branch& branch);
   void fail(Running& running, const Error& error);
+  void tell(Job& job, const Error& error);
   void remove_finished();
   [[nodiscard]] std::size_t slice_layers(std::int64_t rows) const;
   /// Whose prompt a part of the step that reads is.
@@ -100,6 +120,7 @@ class Scheduler {
   double seconds_per_row_layer_ = 0.0;  ///< of the latest piece; 0 = unknown
   RequestId last_read_ = 0;          ///< prompts after this one come first
   EngineStats totals_;
+  std::vector<std::function<void()>> endings_;
 };
 
 }  // namespace nolens

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -273,6 +275,79 @@ TEST(Engine, PromptsThatCannotBeUsedAreRefusedOnTheSpot) {
   hot.sampler.temperature = -1.0F;
   EXPECT_EQ(code({.prompt = question("a"), .generate = hot}), ErrorCode::kUsage);
   EXPECT_EQ(engine.stats().running + engine.stats().waiting, 0);
+}
+
+/// Probabilities of labels by running each question on a session of its own, token by token.
+std::vector<double> weighed_alone(const std::shared_ptr<const Model>& model, const LabelQuestion& question) {
+  std::vector<double> logs;
+  for (const std::string& label : question.labels) {
+    Session session(model);
+    session.append(question.prompt);
+    // Labels here differ in their first token.
+    logs.push_back(session.logits()[static_cast<std::size_t>(model->tokenizer().encode(label).front())]);
+  }
+  const double largest = *std::max_element(logs.begin(), logs.end());
+  double sum = 0.0;
+  for (double& value : logs) {
+    value = std::exp(value - largest);
+    sum += value;
+  }
+  for (double& value : logs) {
+    value /= sum;
+  }
+  return logs;
+}
+
+TEST(Engine, QuestionsBranchFromWhatTheyBeginWith) {
+  const auto model = tiny_model();
+  const Image image = striped_picture(40, 30, 1);
+  std::vector<LabelQuestion> questions = {
+      {question(image, "Is it red? Yes or no?"), {"yes", "no"}},
+      {question(image, "Which colour is it?" + std::string(100, '!')), {"red", "green", "blue"}},
+      {question(image, "How many?"), {"1", "2", "3", "4"}}};
+  for (const LabelQuestion& each : questions) {
+    std::vector<TokenId> first;
+    for (const std::string& label : each.labels) {
+      first.push_back(model->tokenizer().encode(label).front());
+    }
+    std::sort(first.begin(), first.end());
+    ASSERT_EQ(std::adjacent_find(first.begin(), first.end()), first.end());
+  }
+  Engine engine(model);
+  const EngineResult result = answer(engine, {.questions = questions});
+  ASSERT_EQ(result.decisions.size(), questions.size());
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const std::vector<double> alone = weighed_alone(model, questions[i]);
+    ASSERT_EQ(result.decisions[i].size(), alone.size());
+    for (std::size_t label = 0; label < alone.size(); ++label) {
+      EXPECT_DOUBLE_EQ(result.decisions[i][label], alone[label]);
+    }
+  }
+  // The picture was computed once, and is kept for the next request.
+  EXPECT_EQ(engine.stats().images, 1);
+  EXPECT_LT(engine.stats().prompt_tokens, 2 * static_cast<std::int64_t>(result.prompt.ids.size()));
+  const EngineResult again = answer(engine, {.questions = questions});
+  EXPECT_EQ(again.decisions, result.decisions);
+  EXPECT_GT(again.prompt.cached_tokens, again.prompt.images.at(0).tokens);
+}
+
+TEST(Engine, LabelsThatCannotBeToldApartAreRefused) {
+  Engine engine(tiny_model());
+  Waiter waiter;
+  const auto code = [&](std::vector<LabelQuestion> questions) {
+    try {
+      engine.submit({.questions = std::move(questions)}, waiter.callbacks());
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return ErrorCode::kInternal;
+  };
+  EXPECT_EQ(code({{question("a"), {"yes"}}}), ErrorCode::kUsage);
+  EXPECT_EQ(code({{question("a"), {"yes", "yes"}}}), ErrorCode::kUsage);
+  EXPECT_EQ(code({{question("a"), {"yes", ""}}}), ErrorCode::kUsage);
+  EXPECT_EQ(code({{question(striped_picture(40, 30, 1), "a"), {"yes", "no"}},
+                  {question(striped_picture(40, 30, 2), "a"), {"yes", "no"}}}),
+            ErrorCode::kUsage);
 }
 
 TEST(Engine, StoppingEndsEveryRequest) {
