@@ -46,6 +46,10 @@ class Image {
   /// least 1.
   [[nodiscard]] Image scaled_from(std::int64_t width, std::int64_t height) const;
 
+  /// The rectangle at (x, y), as a picture of its own. \throws Error{kUsage} unless it lies inside.
+  [[nodiscard]] Image cropped(std::int64_t x, std::int64_t y, std::int64_t width,
+                              std::int64_t height) const;
+
   [[nodiscard]] std::int64_t width() const noexcept { return width_; }
   [[nodiscard]] std::int64_t height() const noexcept { return height_; }
   /// Size before any scaling; width() and height() unless scaled_from() says otherwise.

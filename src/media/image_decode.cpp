@@ -82,6 +82,22 @@ Image Image::from_rgb8(std::int64_t width, std::int64_t height, std::vector<std:
   return image;
 }
 
+Image Image::cropped(std::int64_t x, std::int64_t y, std::int64_t width, std::int64_t height) const {
+  if (x < 0 || y < 0 || width < 1 || height < 1 || width > width_ - x || height > height_ - y) {
+    throw Error(ErrorCode::kUsage, "a cut of " + std::to_string(width) + " x " + std::to_string(height) +
+                                       " pixels at (" + std::to_string(x) + ", " + std::to_string(y) +
+                                       ") does not lie inside a picture of " + std::to_string(width_) +
+                                       " x " + std::to_string(height_));
+  }
+  std::vector<std::uint8_t> pixels;
+  pixels.reserve(static_cast<std::size_t>(width * height * 3));
+  for (std::int64_t row = y; row < y + height; ++row) {
+    const std::uint8_t* first = rgb_.get() + (row * width_ + x) * 3;
+    pixels.insert(pixels.end(), first, first + width * 3);
+  }
+  return from_rgb8(width, height, std::move(pixels));
+}
+
 Image Image::scaled_from(std::int64_t width, std::int64_t height) const {
   if (width < 1 || height < 1) {
     throw Error(ErrorCode::kUsage, "a picture cannot have been scaled from " +

@@ -70,6 +70,33 @@ std::optional<std::int64_t> read_budget(const Json& object, const std::string& w
   return budget;
 }
 
+/// The part of a picture that `region` names: [x, y, width, height] in pixels of the upright picture.
+Image cut_region(const Image& image, const Json& part, const std::string& where) {
+  const auto entry = part.find("region");
+  if (entry == part.end() || entry->is_null()) {
+    return image;
+  }
+  const std::string inner = where + ".region";
+  const bool is_list = entry->is_array() && entry->size() == 4 &&
+                       std::all_of(entry->begin(), entry->end(), [](const Json& value) {
+                         return value.is_number_integer() && value >= 0 && value <= INT32_MAX;
+                       });
+  if (!is_list) {
+    throw Error(ErrorCode::kInput, inner + " must be [x, y, width, height] in whole pixels");
+  }
+  const auto number = [&](std::size_t i) { return (*entry)[i].get<std::int64_t>(); };
+  const std::int64_t x = number(0);
+  const std::int64_t y = number(1);
+  const std::int64_t width = number(2);
+  const std::int64_t height = number(3);
+  if (width < 1 || height < 1 || x + width > image.width() || y + height > image.height()) {
+    throw Error(ErrorCode::kInput,
+                inner + " is " + entry->dump() + ", which does not lie inside the picture of " +
+                    std::to_string(image.width()) + " x " + std::to_string(image.height()) + " pixels");
+  }
+  return image.cropped(x, y, width, height);
+}
+
 /// Frames per second of a list of pictures.
 double read_fps(const Json& part, const std::string& where) {
   const auto entry = part.find("fps");
@@ -85,9 +112,9 @@ double read_fps(const Json& part, const std::string& where) {
 }  // namespace
 
 bool MessageMediaReader::is_media(const std::string& type) {
-  static constexpr std::array<std::string_view, 8> kTypes = {"image", "image_url", "input_image",
+  static constexpr std::array<std::string_view, 9> kTypes = {"image", "image_url", "input_image",
                                                              "audio", "audio_url", "input_audio",
-                                                             "video", "video_url"};
+                                                             "video", "video_url", "input_video"};
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
@@ -100,7 +127,7 @@ ContentPart MessageMediaReader::read(const Json& part, const std::string& type,
     throw Error(ErrorCode::kResource, where + ": more than " + std::to_string(kMaxClips) +
                                           " sounds and clips in one request");
   }
-  if (type == "video" || type == "video_url") {
+  if (type == "video" || type == "video_url" || type == "input_video") {
     return read_video(part, type, where);
   }
   return read_audio(part, type, where);
@@ -112,15 +139,15 @@ ImagePart MessageMediaReader::read_image(const Json& part, const std::string& ty
   std::optional<std::int64_t> budget = read_budget(part, where);
   Source source;
   if (type == "image") {
-    refuse_unknown_keys(part, {"path", "url", "image", "base64", "detail", "max_soft_tokens"},
+    refuse_unknown_keys(part, {"path", "url", "image", "base64", "detail", "max_soft_tokens", "region"},
                         where);
     source = load(part, "image", where);
   } else {
-    refuse_unknown_keys(part, {"image_url", "detail", "max_soft_tokens"}, where);
+    refuse_unknown_keys(part, {"image_url", "detail", "max_soft_tokens", "region"}, where);
     const auto entry = part.find("image_url");
     const std::string inner = where + ".image_url";
     if (entry != part.end() && entry->is_object()) {
-      refuse_unknown_keys(*entry, {"url", "detail", "max_soft_tokens"}, inner);
+      refuse_unknown_keys(*entry, {"url", "detail", "max_soft_tokens", "region"}, inner);
       source = from_url(required_string(*entry, "url", inner), "image", inner + ".url");
       if (const std::optional<std::int64_t> nested = read_budget(*entry, inner)) {
         budget = nested;
@@ -129,7 +156,11 @@ ImagePart MessageMediaReader::read_image(const Json& part, const std::string& ty
       source = from_url(required_string(part, "image_url", where), "image", inner);
     }
   }
-  ImagePart result{decode_image(source.bytes, source.name, options_), where, budget.value_or(0)};
+  const auto nested = part.find("image_url");
+  const bool has_nested = nested != part.end() && nested->is_object() && nested->contains("region");
+  const Image image = cut_region(decode_image(source.bytes, source.name, options_),
+                                 has_nested ? *nested : part, where);
+  ImagePart result{image, where, budget.value_or(0)};
   count_bytes(result.image.rgb().size(), where);
   return result;
 }
@@ -182,6 +213,18 @@ VideoPart MessageMediaReader::read_video(const Json& part, const std::string& ty
     refuse_unknown_keys(
         part, {"path", "url", "video", "base64", "num_frames", "detail", "max_soft_tokens"}, where);
     source = load(part, "video", where);
+  } else if (type == "input_video") {
+    // llama.cpp: {"input_video": {"data": base64}} or {"url": …}
+    refuse_unknown_keys(part, {"input_video", "num_frames", "detail", "max_soft_tokens"}, where);
+    const std::string inner = where + ".input_video";
+    const auto entry = part.find("input_video");
+    if (entry == part.end() || !entry->is_object() || entry->contains("data") == entry->contains("url")) {
+      throw Error(ErrorCode::kInput, inner + " must be an object with either \"data\" or \"url\"");
+    }
+    refuse_unknown_keys(*entry, {"data", "url", "format"}, inner);
+    source = entry->contains("data")
+                 ? Source{decode_base64(required_string(*entry, "data", inner), inner + ".data"), inner}
+                 : from_url(required_string(*entry, "url", inner), "video", inner + ".url");
   } else {
     refuse_unknown_keys(part, {"video_url", "num_frames", "detail", "max_soft_tokens"}, where);
     const auto entry = part.find("video_url");

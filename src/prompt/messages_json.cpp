@@ -65,8 +65,8 @@ ContentPart read_part(const Json& part, MessageMediaReader& media, const std::st
     return media.read(part, type, where);
   }
   fail(where + ".type",
-       "must be \"text\", \"image\", \"image_url\", \"audio\", \"input_audio\", \"video\" or "
-       "\"video_url\", found \"" +
+       "must be \"text\", \"image\", \"image_url\", \"audio\", \"input_audio\", \"video\", "
+       "\"video_url\" or \"input_video\", found \"" +
            escape_for_message(type, 40) + "\"");
 }
 

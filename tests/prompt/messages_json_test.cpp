@@ -124,6 +124,25 @@ TEST_F(MessagesWithFiles, AreReadRelativeToTheBaseDirectory) {
   EXPECT_EQ(image_part(messages).image.width(), 2);
 }
 
+TEST(Messages, CutsARegionOutOfAPicture) {
+  const auto region = [](const std::string& value) {
+    return with_part(R"({"type":"image_url","image_url":{"url":")" + kUrl + "\"},\"region\":" + value + "}");
+  };
+  const auto whole_messages = parsed(region("[0,0,2,1]"));
+  const Image& whole = image_part(whole_messages).image;
+  const auto messages = parsed(region("[1,0,1,1]"));
+  const Image& right = image_part(messages).image;
+  EXPECT_EQ(right.width(), 1);
+  EXPECT_EQ(right.height(), 1);
+  EXPECT_TRUE(std::equal(right.rgb().begin(), right.rgb().end(), whole.rgb().begin() + 3));
+  const auto nested = parsed(with_part(R"({"type":"image_url","image_url":{"url":")" + kUrl + "\",\"region\":[0,0,1,1]}}"));
+  EXPECT_EQ(image_part(nested).image.width(), 1);
+  for (const char* wrong : {"[0,0,3,1]", "[0,0,0,1]", "[2,0,1,1]", "[-1,0,1,1]", "[0,0,1]", "\"all\"",
+                            "[0,0,1,2]", "[0.5,0,1,1]", "[9007199254740993,0,1,1]"}) {
+    expect_refused(region(wrong), "messages[0].content[0].region");
+  }
+}
+
 TEST(Messages, RefusesFilesWithoutABaseDirectory) {
   expect_refused(with_part(R"({"type":"image","path":"/etc/hostname"})"),
                  "messages[0].content[0].path: files cannot be named here");
