@@ -6,7 +6,7 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # Debian packages by purpose.
 PACKAGES_BUILD="g++ cmake ninja-build pkg-config libjpeg-dev libpng-dev libwebp-dev
   libsimdjson-dev nlohmann-json3-dev libcli11-dev libedit-dev libcurl4-openssl-dev
-  libboost1.81-dev libssl-dev"
+  libboost1.81-dev libssl-dev prometheus-cpp-dev"
 # For nolens-media; without them it is left out.
 PACKAGES_MEDIA="libavformat-dev libavcodec-dev libswresample-dev libswscale-dev"
 PACKAGES_TEST="zlib1g-dev libgtest-dev libgmock-dev ccache python3 binutils"

@@ -44,7 +44,7 @@ THIRD_PARTY = {
     "simdjson": {"src/text", "src/formats"},
     "jpeglib": {"src/media", "tests", "bench"}, "png.h": {"src/media", "tests"}, "webp/": {"src/media", "tests"},
     "curl/": {"src/hub"},
-    "boost/": {"apps/serve/http", "tests/serve"}, "openssl/": {"apps/serve/http", "tests/serve"},
+    "prometheus/": {"apps/serve/api"}, "boost/": {"apps/serve/http", "tests/serve"}, "openssl/": {"apps/serve/http", "tests/serve"},
     "CLI/": {"apps", "train"}, "histedit": {"apps"}, "editline": {"apps"},
     "libav": {"apps/media"}, "libsw": {"apps/media"},
     "torch/": {"train", "tests/train"}, "c10d/": {"train", "tests/train"}, "ATen/": {"train"},

@@ -25,6 +25,7 @@ void add_bench(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_train(CLI::App& app, Action& action);
 void add_transcribe(CLI::App& app, Action& action);
+void add_serve(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);
 void add_man(CLI::App& app, Action& action);

@@ -69,7 +69,7 @@ int run(int argc, char** argv) {
   app.get_formatter()->column_width(32);
   app.require_subcommand(1);
   Action action;
-  for (const auto add : {add_ask, add_chat, add_transcribe, add_info, add_tokenize, add_logits, add_conform,
+  for (const auto add : {add_ask, add_chat, add_serve, add_transcribe, add_info, add_tokenize, add_logits, add_conform,
                          add_pull, add_quantize, add_verify, add_synth, add_eval, add_bench, add_train, add_doctor, add_completion, add_man, add_version}) {
     add(app, action);
   }

@@ -1,0 +1,144 @@
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "serve/api_client.h"
+
+namespace nolens::serve {
+namespace {
+
+using testing::ApiClient;
+
+TEST(Endpoints, AnswerThatTheModelIsBeingLoaded) {
+  ServiceSlot empty;
+  for (const Route& route : api_routes(empty)) {
+    try {
+      route.handler({}, std::make_shared<testing::FakeExchange>());
+      ADD_FAILURE() << route.path << " answered without a model";
+    } catch (const HttpError& error) {
+      EXPECT_EQ(error.status, 503) << route.path;
+      EXPECT_EQ(error.code, "model_loading");
+    }
+  }
+}
+
+TEST(Endpoints, OnlyHealthIsPublic) {
+  ApiClient client;
+  for (const Route& route : client.routes) {
+    EXPECT_EQ(route.access == Access::kPublic, route.path.ends_with("/health")) << route.path;
+  }
+}
+
+TEST(Endpoints, TellWhatIsServed) {
+  ApiClient client;
+  const Json models = client.call("GET", "/v1/models")->json();
+  EXPECT_EQ(models["data"][0]["id"], "tiny");
+  EXPECT_EQ(client.call("GET", "/v1/models/tiny")->json(), models["data"][0]);
+  const auto missing = client.call("GET", "/v1/models/../../etc/passwd");
+  EXPECT_EQ(missing->status(), 404);
+  EXPECT_EQ(missing->json()["error"]["code"], "model_not_found");
+  const Json props = client.call("GET", "/props")->json();
+  EXPECT_EQ(props["model"]["modalities"]["image"], true);
+  EXPECT_EQ(props["image_budgets"].size(), 5U);
+  EXPECT_EQ(client.call("GET", "/health")->json()["status"], "ok");
+}
+
+TEST(Endpoints, TokensGoThereAndBack) {
+  ApiClient client;
+  const std::string text = "Grüße, <|turn> und 😀!";
+  const Json tokens = client.call("POST", "/tokenize", Json{{"content", text}}.dump())->json()["tokens"];
+  ASSERT_FALSE(tokens.empty());
+  EXPECT_EQ(client.call("POST", "/detokenize", Json{{"tokens", tokens}}.dump())->json()["content"], text);
+  const Json pieces =
+      client.call("POST", "/tokenize", Json{{"content", text}, {"with_pieces", true}}.dump())->json()["tokens"];
+  EXPECT_EQ(pieces.size(), tokens.size());
+  EXPECT_EQ(pieces[0]["id"], tokens[0]);
+  const Json special =
+      client.call("POST", "/tokenize", Json{{"content", "<|turn>"}, {"parse_special", true}}.dump())->json();
+  EXPECT_EQ(special["tokens"].size(), 1U);
+  EXPECT_EQ(client.call("POST", "/detokenize", R"({"tokens":[-1]})")->status(), 400);
+  EXPECT_EQ(client.call("POST", "/detokenize", R"({"tokens":[1e9]})")->status(), 400);
+  EXPECT_EQ(client.call("POST", "/tokenize", "{}")->status(), 400);
+}
+
+TEST(Endpoints, MetricsCountWhatWasDone) {
+  ApiClient client;
+  client.chat(testing::question_body("What?", 3));
+  client.chat(testing::question_body("What?", 3));
+  const auto exchange = client.call("GET", "/metrics");
+  EXPECT_TRUE(exchange->content_type().starts_with("text/plain"));
+  const std::string& text = exchange->body();
+  EXPECT_NE(text.find("nolens_requests_finished_total 2"), std::string::npos) << text;
+  EXPECT_NE(text.find("llamacpp:tokens_predicted_total 6"), std::string::npos) << text;
+  EXPECT_NE(text.find("nolens_time_to_first_token_seconds_count 2"), std::string::npos) << text;
+  // A second look counts nothing twice.
+  EXPECT_NE(client.call("GET", "/metrics")->body().find("nolens_requests_finished_total 2"), std::string::npos);
+}
+
+const char* const kQuestions = R"("questions":[
+    {"type":"predicate","name":"red","instructions":"Is it red?"},
+    {"type":"choice","name":"shape","instructions":"Which shape?","choices":[
+      {"value":"circle","description":"round"},{"value":"square"},{"value":true}]},
+    {"type":"score","name":"size","instructions":"How large?","levels":[
+      {"label":"small"},{"label":"middle"},{"label":"large","description":"fills the picture"}]}])";
+
+TEST(Decisions, AreProbabilitiesOfEveryKind) {
+  ApiClient client;
+  const auto exchange =
+      client.call("POST", "/v1/decisions", std::string(R"({"input":"A red circle.",)") + kQuestions + "}");
+  ASSERT_EQ(exchange->status(), 200) << exchange->body();
+  const Json answers = exchange->json()["answers"];
+  ASSERT_EQ(answers.size(), 3U);
+  EXPECT_EQ(answers[0]["type"], "predicate");
+  EXPECT_EQ(answers[0]["name"], "red");
+  EXPECT_GT(answers[0]["probability"], 0.0);
+  EXPECT_LT(answers[0]["probability"], 1.0);
+  const auto sum = [](const Json& answer) {
+    return std::accumulate(
+        answer["probabilities"].begin(), answer["probabilities"].end(), 0.0,
+        [](double total, const Json& entry) { return total + entry["probability"].get<double>(); });
+  };
+  EXPECT_NEAR(sum(answers[1]), 1.0, 1e-9);
+  EXPECT_EQ(answers[1]["probabilities"][2]["value"], true);
+  double best = 0.0;
+  for (const Json& entry : answers[1]["probabilities"]) {
+    best = std::max(best, entry["probability"].get<double>());
+    if (entry["value"] == answers[1]["choice"]) {
+      EXPECT_EQ(entry["probability"], answers[1]["confidence"]);
+    }
+  }
+  EXPECT_EQ(answers[1]["confidence"], best);
+  EXPECT_NEAR(sum(answers[2]), 1.0, 1e-9);
+  EXPECT_NEAR(answers[2]["score"].get<double>(),
+              0.5 * answers[2]["probabilities"][1]["probability"].get<double>() +
+                  answers[2]["probabilities"][2]["probability"].get<double>(),
+              1e-12);
+  EXPECT_EQ(exchange->json()["usage"]["completion_tokens"], 0);
+}
+
+TEST(Decisions, RefuseBrokenQuestions) {
+  ApiClient client;
+  const auto refused = [&](const std::string& questions, const std::string& param) {
+    const auto exchange = client.call("POST", "/v1/decisions", R"({"input":"x","questions":)" + questions + "}");
+    EXPECT_EQ(exchange->status(), 400) << questions;
+    EXPECT_EQ(exchange->json()["error"]["param"], param) << exchange->body();
+  };
+  refused("[]", "questions");
+  refused("{}", "questions");
+  refused(R"([{"name":"a","instructions":"b"}])", "questions[0].type");
+  refused(R"([{"type":"predicate","instructions":"b"}])", "questions[0].name");
+  refused(R"([{"type":"predicate","name":"a"}])", "questions[0].instructions");
+  refused(R"([{"type":"choice","name":"a","instructions":"b","choices":[{"value":"c"}]}])", "questions[0].choices");
+  refused(R"([{"type":"choice","name":"a","instructions":"b","choices":[{"value":"c"},{"value":7}]}])",
+          "questions[0].choices[1].value");
+  refused(R"([{"type":"score","name":"a","instructions":"b","levels":[{"label":"c"},{"label":true}]}])",
+          "questions[0].levels[1].label");
+  EXPECT_EQ(client.call("POST", "/v1/decisions",
+                        R"({"input":"x","questions":[{"type":"choice","name":"a","instructions":"b",)"
+                        R"("choices":[{"value":"c"},{"value":"c"}]}]})")
+                ->status(),
+            400);
+}
+
+}  // namespace
+}  // namespace nolens::serve
