@@ -51,9 +51,9 @@ configure asan
 build asan
 ctest --test-dir build/asan --output-on-failure --no-tests=error -LE 'slow|train'
 
-step "thread sanitizer on the pool and the engine"
+step "thread sanitizer on the pool, the engine and the server"
 configure tsan
-build tsan platform_tests engine_tests
+build tsan platform_tests engine_tests serve_http_tests serve_api_tests
 ctest --test-dir build/tsan --output-on-failure --no-tests=error -L threads
 
 if [ $full = yes ]; then

@@ -75,6 +75,37 @@ TEST(Endpoints, MetricsCountWhatWasDone) {
   EXPECT_NE(client.call("GET", "/metrics")->body().find("nolens_requests_finished_total 2"), std::string::npos);
 }
 
+TEST(Completions, GoOnWithAText) {
+  ApiClient client;
+  const Json body = {{"prompt", "Once upon a time"}, {"max_tokens", 6}, {"temperature", 0}, {"logprobs", 2}};
+  const auto exchange = client.call("POST", "/v1/completions", body.dump());
+  ASSERT_EQ(exchange->status(), 200) << exchange->body();
+  const Json answer = exchange->json();
+  const Model& model = *client.service().model;
+  Session session(client.service().model);
+  session.append({PromptSpecial{model.tokenizer().decode({model.config().tokens.bos})}, PromptText{"Once upon a time"}});
+  GenerateOptions options;
+  options.max_tokens = 6;
+  options.sampler.temperature = 0.0F;
+  EXPECT_EQ(answer["choices"][0]["text"], session.generate(options).text);
+  EXPECT_EQ(answer["object"], "text_completion");
+  EXPECT_EQ(answer["choices"][0]["logprobs"]["tokens"].size(), answer["usage"]["completion_tokens"].get<std::size_t>());
+
+  Json streamed = body;
+  streamed["stream"] = true;
+  streamed["echo"] = true;
+  std::string text;
+  for (const Json& event : testing::events_of(*client.call("POST", "/v1/completions", streamed.dump()))) {
+    text += event["choices"][0]["text"].get<std::string>();
+  }
+  EXPECT_EQ(text, "Once upon a time" + answer["choices"][0]["text"].get<std::string>());
+  for (const char* wrong : {R"({"prompt":[1,2]})", R"({"prompt":["a","b"]})", R"({})", R"({"prompt":"a","suffix":"b"})",
+                            R"({"prompt":"a","best_of":2})", R"({"prompt":""})"}) {
+    const int status = client.call("POST", "/v1/completions", wrong)->status();
+    EXPECT_EQ(status, std::string_view(wrong) == R"({"prompt":""})" ? 200 : 400) << wrong;
+  }
+}
+
 const char* const kQuestions = R"("questions":[
     {"type":"predicate","name":"red","instructions":"Is it red?"},
     {"type":"choice","name":"shape","instructions":"Which shape?","choices":[
