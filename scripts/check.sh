@@ -25,6 +25,14 @@ python3 tools/check_includes.py
 python3 tools/check_size.py
 python3 tools/check_names.py
 
+step "the OpenAI client, for the tests of the server"
+# Where the package index cannot be reached, that test says that it was skipped.
+if ! [ -x build/venv-serve/bin/python3 ]; then
+  python3 -m venv build/venv-serve &&
+    build/venv-serve/bin/pip install --quiet --disable-pip-version-check "openai>=1.50,<4" ||
+    { rm -rf build/venv-serve; left_out+=("the OpenAI client against the server: the package openai could not be installed"); }
+fi
+
 step "release build"
 configure release -DNOLENS_WITH_TORCH=ON
 build release
