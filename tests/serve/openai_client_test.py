@@ -75,6 +75,35 @@ class OpenAiClient(unittest.TestCase):
                                                 stream=True)
         self.assertEqual("".join(piece.choices[0].text for piece in pieces), answer.choices[0].text)
 
+    def test_responses(self):
+        content = [{"type": "input_image", "image_url": picture_url(), "detail": "auto"},
+                   {"type": "input_text", "text": "what color is the shape?"}]
+        answer = self.client.responses.create(model="nolens-tiny", input=[{"role": "user", "content": content}],
+                                              temperature=0)
+        self.assertEqual((answer.status, answer.output_text), ("completed", "blue"))
+        self.assertGreater(answer.usage.input_tokens, 0)
+        cut = self.client.responses.create(model="nolens-tiny", input="what do you see?", max_output_tokens=1)
+        self.assertEqual((cut.status, cut.incomplete_details.reason), ("incomplete", "max_output_tokens"))
+        # The conversation goes on with what came back.
+        more = [{"role": "user", "content": content}, *answer.output, {"role": "user", "content": "is there a circle?"}]
+        self.assertTrue(self.client.responses.create(model="nolens-tiny", input=more, temperature=0).output_text)
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.client.responses.create(model="nolens-tiny", input="x", previous_response_id="resp_1")
+        self.assertEqual(caught.exception.param, "previous_response_id")
+
+    def test_responses_streamed(self):
+        with self.client.responses.stream(
+                model="nolens-tiny", temperature=0,
+                input=[{"role": "user", "content": [
+                    {"type": "input_image", "image_url": picture_url(), "detail": "auto"},
+                    {"type": "input_text", "text": "what color is the shape?"}]}]) as stream:
+            events = list(stream)
+            final = stream.get_final_response()
+        self.assertEqual(final.output_text, "blue")
+        self.assertEqual([event.sequence_number for event in events], list(range(len(events))))
+        text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+        self.assertEqual(text, "blue")
+
     def test_errors_have_the_types_of_the_client(self):
         with self.assertRaises(openai.BadRequestError) as caught:
             self.client.chat.completions.create(model="nolens-tiny", messages=[{"role": "user", "content": "x"}],

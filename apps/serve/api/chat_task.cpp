@@ -15,12 +15,6 @@ bool says_nothing(const ParsedOutput& output) {
   return output.text.empty() && output.reasoning.empty() && output.tool_calls.empty();
 }
 
-HttpError empty_answer() {
-  return {500,
-          "the model ended its answer before the first word; ask differently, or raise the temperature",
-          "server_error", "", "empty_answer"};
-}
-
 }  // namespace
 
 ChatTask::ChatTask(Service& service, std::shared_ptr<Exchange> exchange, const ChatCall& call, std::string id)

@@ -46,6 +46,11 @@ HttpError refusal(const Error& error) {
           "", "internal_error"};
 }
 
+HttpError empty_answer() {
+  return {500, "the model ended its answer before the first word; ask differently, or raise the temperature",
+          "server_error", "", "empty_answer"};
+}
+
 void respond(Exchange& exchange, const HttpError& error) {
   exchange.respond(error.status, "application/json", error.body(), error.headers);
 }

@@ -18,6 +18,8 @@ HttpError unsupported(std::string message, std::string param);
 /// 500 for the rest. If the message begins with a field, such as "messages[1].content[0]", `param` names it.
 HttpError refusal(const Error& error);
 
+/// 500 for an answer with nothing in it, which is never passed off as one.
+HttpError empty_answer();
 /// Ends an exchange with a refusal.
 void respond(Exchange& exchange, const HttpError& error);
 
