@@ -33,6 +33,8 @@ struct EngineRequest {
   Prompt prompt{};
   /// Instead of `prompt`: up to kMaxQuestions. What they all begin with, such as a picture, is read once.
   std::vector<LabelQuestion> questions{};
+  /// Instead of an answer: EngineResult::embedding of `prompt`, all of which is read.
+  bool embed = false;
   GenerateOptions generate{};      ///< without drafts
   std::int64_t answers = 1;        ///< 1…kMaxAnswers; answer i draws with generate.sampler.seed + i
   std::uint64_t owner = 0;         ///< keys and values are reused between requests of one owner only
@@ -49,6 +51,8 @@ struct EngineResult {
   /// For each question the probability of each label, which add up to 1: the product over its tokens of
   /// their shares among those with which one of the labels goes on there.
   std::vector<std::vector<double>> decisions;
+  /// Mean of the prompt's hidden states after the final norm, of length 1. [hidden_size]
+  std::vector<float> embedding;
   double queue_seconds = 0.0;  ///< before the prompt was begun
 };
 

@@ -173,8 +173,12 @@ void Decoder::finish(std::span<const StepSequence> sequences) {
   }
 }
 
-void Decoder::lm_head(Matrix x, Matrix logits) {
+void Decoder::final_norm(Matrix x) {
   kernels_.rms_norm(x, weights_.norm, config_.rms_norm_eps, x);
+}
+
+void Decoder::lm_head(Matrix x, Matrix logits) {
+  final_norm(x);
   kernels_.linear(x, weights_.lm_head, kNoBias, logits);
   if (config_.final_logit_softcapping > 0.0F) {
     kernels_.softcap(config_.final_logit_softcapping, logits);

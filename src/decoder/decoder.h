@@ -58,6 +58,8 @@ class Decoder {
   /// The caches now hold the rows of the step.
   static void finish(std::span<const StepSequence> sequences);
 
+  /// Final norm of x [T, D] in place.
+  void final_norm(Matrix x);
   /// Final norm of x [T, D] in place, then logits [T, V] with the final soft cap.
   void lm_head(Matrix x, Matrix logits);
 

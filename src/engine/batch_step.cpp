@@ -108,6 +108,23 @@ void BatchStep::take_logits(std::size_t index) {
       {last_.data() + kept_[index] * hidden_size_, static_cast<std::size_t>(hidden_size_)});
 }
 
+void BatchStep::add_hidden_states(std::size_t index, std::span<double> sums) {
+  NOLENS_CHECK(!running_ && index < parts_.size());
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < index; ++i) {
+    first += parts_[i].rows;
+  }
+  const std::lock_guard lock(model_.runtime->mutex);
+  const Matrix rows = x().row_range(first, first + parts_[index].rows);
+  model_.runtime->decoder->final_norm(rows);
+  for (std::int64_t row = 0; row < rows.rows; ++row) {
+    const float* values = rows.row(row);
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      sums[i] += static_cast<double>(values[i]);
+    }
+  }
+}
+
 void BatchStep::abandon() {
   running_ = false;
   for (std::size_t i = 0; i < parts_.size(); ++i) {

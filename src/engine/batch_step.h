@@ -31,6 +31,9 @@ class BatchStep {
   /// Gives part `index` of the step that is over its logits, if its last waiting token was computed.
   /// \throws Error{kModel} if they are not finite.
   void take_logits(std::size_t index);
+  /// sums [D] += the hidden states, after the final norm, of the rows of part `index` of the step that is
+  /// over. Once only: the norm is taken in place.
+  void add_hidden_states(std::size_t index, std::span<double> sums);
   /// Forgets the step; its rows wait again.
   void abandon();
 

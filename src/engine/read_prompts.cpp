@@ -1,5 +1,7 @@
 // The scheduler's half that reads prompts.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/check.h"
@@ -111,6 +113,9 @@ void Scheduler::finish_reading() {
     if (running.job->callbacks.on_progress && !running.walk.has_value()) {
       running.job->callbacks.on_progress(context.cached_length(), context.length());
     }
+    if (!running.hidden_sums.empty()) {
+      reading_.add_hidden_states(i, running.hidden_sums);
+    }
     if (context.cached_length() < context.length()) {
       continue;
     }
@@ -142,6 +147,10 @@ void Scheduler::prompt_is_read(Running& running) {
     totals_.image_tokens += image.tokens;
     totals_.images_downscaled += image.downscaled() ? 1 : 0;
   }
+  if (running.job->request.embed) {
+    finish_embedding(running);
+    return;
+  }
   if (!running.job->questions.empty()) {
     running.common = running.prompt->length();
     ask(running);
@@ -151,6 +160,23 @@ void Scheduler::prompt_is_read(Running& running) {
   for (std::size_t i = 0; i < running.branches.size() && !running.over; ++i) {
     draw(running, *running.branches[i]);
   }
+}
+
+/// The direction of the sums is that of the mean.
+void Scheduler::finish_embedding(Running& running) {
+  double squares = 0.0;
+  for (const double sum : running.hidden_sums) {
+    squares += sum * sum;
+  }
+  if (!(squares > 0.0 && squares < std::numeric_limits<double>::infinity())) {
+    throw Error(ErrorCode::kModel, "the hidden states of the prompt are not finite; the weights are damaged or "
+                                   "overflow their number format");
+  }
+  const double factor = 1.0 / std::sqrt(squares);
+  for (const double sum : running.hidden_sums) {
+    running.result.embedding.push_back(static_cast<float>(sum * factor));
+  }
+  finish(running);
 }
 
 void Scheduler::add_branches(Running& running) {

@@ -98,7 +98,9 @@ void Scheduler::start(std::unique_ptr<Job> job) {
   running.result.prompt = describe(sequence);
   const auto error = attempt([&] {
     std::optional<Context> kept;
-    if (request.reuse_prefix) {
+    if (request.embed) {
+      running.hidden_sums.resize(static_cast<std::size_t>(model_->config().text.hidden_size));
+    } else if (request.reuse_prefix) {
       kept = cache_.take(request.owner, sequence);
       const std::int64_t shared = cache_.longest_shared(request.owner, sequence);
       // The second prompt that begins like others pays once more; the third finds the beginning.

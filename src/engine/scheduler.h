@@ -68,6 +68,7 @@ class Scheduler {
     std::unique_ptr<Context> prompt;  ///< until it is read
     std::vector<std::unique_ptr<Branch>> branches;
     EngineResult result;
+    std::vector<double> hidden_sums;  ///< [D] of a request to embed
     std::int64_t common = 0;          ///< tokens that all questions begin with
     std::optional<LabelWalk> walk;    ///< of the question being weighed
     std::int64_t answers_left = 0;
@@ -98,6 +99,7 @@ class Scheduler {
   /// Lets the tokens wait whose logits the current question, or the next one, asks for.
   void ask(Running& running);
   void weigh(Running& running);
+  void finish_embedding(Running& running);
   void finish(Running& running);
   /// Draws from the branch's logits; the branch is over or has a token that waits.
   void draw(Running& running, Branch& branch);

@@ -331,6 +331,36 @@ TEST(Engine, QuestionsBranchFromWhatTheyBeginWith) {
   EXPECT_GT(again.prompt.cached_tokens, again.prompt.images.at(0).tokens);
 }
 
+TEST(Engine, AnEmbeddingIsTheMeanOfAllHiddenStates) {
+  const auto model = tiny_model();
+  const Prompt prompt = question(striped_picture(60, 40, 2), "What is it?");
+  std::vector<double> sums(static_cast<std::size_t>(model->config().text.hidden_size));
+  const std::vector<TokenId> text = model->tokenizer().encode("Only words, one after the other.");
+  // The hidden state of each position is that of a session which ends there.
+  Session words(model);
+  for (const TokenId id : text) {
+    words.append_ids(std::vector<TokenId>{id});
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      sums[i] += static_cast<double>(words.hidden_state()[i]);
+    }
+  }
+  double squares = 0.0;
+  for (const double sum : sums) {
+    squares += sum * sum;
+  }
+  Engine engine(model, {.session = {.prefill_chunk = 4}});
+  const EngineResult result =
+      answer(engine, {.prompt = {PromptText{"Only words, one after the other."}}, .embed = true});
+  ASSERT_EQ(result.embedding.size(), sums.size());
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    EXPECT_NEAR(result.embedding[i], sums[i] / std::sqrt(squares), 1e-6);
+  }
+  // The same in a crowd, with a picture, and again.
+  const EngineResult first = answer(engine, {.prompt = prompt, .embed = true});
+  EXPECT_EQ(first.embedding, answer(engine, {.prompt = prompt, .embed = true}).embedding);
+  EXPECT_NE(first.embedding, result.embedding);
+}
+
 TEST(Engine, LabelsThatCannotBeToldApartAreRefused) {
   Engine engine(tiny_model());
   Waiter waiter;

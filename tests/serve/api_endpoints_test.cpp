@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "serve/api/base64_text.h"
 #include "serve/api_client.h"
 
 namespace nolens::serve {
@@ -73,6 +74,39 @@ TEST(Endpoints, MetricsCountWhatWasDone) {
   EXPECT_NE(text.find("nolens_time_to_first_token_seconds_count 2"), std::string::npos) << text;
   // A second look counts nothing twice.
   EXPECT_NE(client.call("GET", "/metrics")->body().find("nolens_requests_finished_total 2"), std::string::npos);
+}
+
+TEST(Embeddings, HaveLengthOneAndARefusalForWhatIsNoText) {
+  ApiClient client;
+  const Json answer =
+      client.call("POST", "/v1/embeddings", R"({"input":["one","two"],"dimensions":8})")->json();
+  ASSERT_EQ(answer["data"].size(), 2U);
+  for (const Json& entry : answer["data"]) {
+    double squares = 0.0;
+    for (const Json& value : entry["embedding"]) {
+      squares += value.get<double>() * value.get<double>();
+    }
+    EXPECT_EQ(entry["embedding"].size(), 8U);
+    EXPECT_NEAR(squares, 1.0, 1e-5);
+  }
+  const auto messages = client.call("POST", "/v1/embeddings", testing::question_body("one").dump());
+  EXPECT_EQ(messages->status(), 200) << messages->body();
+  for (const char* wrong : {R"({})", R"({"input":[]})", R"({"input":""})", R"({"input":[1,2]})", R"({"input":["a",1]})",
+                            R"({"input":"a","dimensions":0})", R"({"input":"a","encoding_format":"int8"})"}) {
+    EXPECT_EQ(client.call("POST", "/v1/embeddings", wrong)->status(), 400) << wrong;
+  }
+}
+
+TEST(Embeddings, BytesAsText) {
+  const auto text = [](std::string_view bytes) { return base64_text(std::as_bytes(std::span(bytes))); };
+  // RFC 4648, section 10
+  EXPECT_EQ(text(""), "");
+  EXPECT_EQ(text("f"), "Zg==");
+  EXPECT_EQ(text("fo"), "Zm8=");
+  EXPECT_EQ(text("foo"), "Zm9v");
+  EXPECT_EQ(text("foob"), "Zm9vYg==");
+  EXPECT_EQ(text("fooba"), "Zm9vYmE=");
+  EXPECT_EQ(text("foobar"), "Zm9vYmFy");
 }
 
 TEST(Completions, GoOnWithAText) {

@@ -104,6 +104,18 @@ class OpenAiClient(unittest.TestCase):
         text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
         self.assertEqual(text, "blue")
 
+    def test_embeddings(self):
+        # The client asks for base64 by itself and turns it into numbers.
+        answer = self.client.embeddings.create(model="nolens-tiny", input=["a red circle", "a blue square", "a red circle"])
+        first, second, third = (entry.embedding for entry in answer.data)
+        self.assertEqual(first, third)
+        self.assertNotEqual(first, second)
+        self.assertAlmostEqual(sum(value * value for value in first), 1.0, places=5)
+        plain = self.client.embeddings.create(model="nolens-tiny", input="a red circle", encoding_format="float")
+        self.assertEqual(plain.data[0].embedding, first)
+        short = self.client.embeddings.create(model="nolens-tiny", input="a red circle", dimensions=4)
+        self.assertEqual(len(short.data[0].embedding), 4)
+
     def test_errors_have_the_types_of_the_client(self):
         with self.assertRaises(openai.BadRequestError) as caught:
             self.client.chat.completions.create(model="nolens-tiny", messages=[{"role": "user", "content": "x"}],

@@ -3,6 +3,7 @@
 #include "serve/api/chat_endpoints.h"
 #include "serve/api/completion_task.h"
 #include "serve/api/decision_endpoint.h"
+#include "serve/api/embedding_endpoint.h"
 #include "serve/api/model_endpoints.h"
 #include "serve/api/responses_task.h"
 #include "serve/api/token_endpoints.h"
@@ -25,6 +26,7 @@ std::vector<Route> api_routes(const ServiceSlot& slot) {
       {"POST", "/v1/chat/completions/input_tokens", Access::kKey, bind(chat_input_tokens)},
       {"POST", "/v1/completions", Access::kKey, bind(completions)},
       {"POST", "/v1/responses", Access::kKey, bind(responses)},
+      {"POST", "/v1/embeddings", Access::kKey, bind(embeddings)},
       {"POST", "/v1/decisions", Access::kKey, bind(decisions)},
       {"POST", "/apply-template", Access::kKey, bind(apply_template)},
       {"POST", "/tokenize", Access::kKey, bind(tokenize)},
