@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "loading.h"
 #include "options.h"
 #include "serve/api/endpoints.h"
+#include "serve/api/image_latency.h"
 #include "serve/http/api_keys.h"
 #include "serve/http/http_server.h"
 #include "terminal.h"
@@ -54,6 +56,7 @@ struct ServeOptions {
   double video_seconds = 600.0;
   std::int64_t max_tokens = 0;
   std::int64_t ping_seconds = 10;
+  std::string image_latency;
   bool strict_params = false;
 };
 
@@ -126,6 +129,14 @@ std::shared_ptr<Service> load_service(const ServeOptions& options) {
   service.media.clip.max_video_seconds = options.video_seconds;
   service.max_tokens = options.max_tokens;
   service.strict_params = options.strict_params;
+  if (!options.image_latency.empty()) {
+    const std::optional<double> seconds = serve::parse_seconds(options.image_latency);
+    if (!seconds.has_value()) {
+      throw Error(ErrorCode::kUsage, "--image-latency is '" + options.image_latency +
+                                         "': expected a time above 0 such as 3s or 800ms");
+    }
+    service.image_latency = *seconds;
+  }
   service.ping_interval = std::chrono::seconds(options.ping_seconds);
   return std::make_shared<Service>(loaded.model, engine, std::move(service));
 }
@@ -241,6 +252,9 @@ void add_service_options(CLI::App& command, ServeOptions& options) {
       ->check(CLI::Range(1, 86400))->type_name("S");
   command.add_option("--ping-seconds", options.ping_seconds, "Sign of life in streams that have nothing to say")
       ->capture_default_str()->check(CLI::Range(1, 3600))->type_name("S");
+  command.add_option("--image-latency", options.image_latency,
+                     "Time in which a request's pictures are to be read: chooses their budget, and says so")
+      ->type_name("TIME");
   command.add_flag("--strict-params", options.strict_params, "Refuse unknown parameters instead of naming them");
 }
 

@@ -79,6 +79,7 @@ struct EngineStats {
   double preprocess_seconds = 0.0;    ///< pictures to patches
   double prefill_seconds = 0.0;       ///< in steps that read prompts
   double decode_seconds = 0.0;        ///< in steps that write answers
+  double prefill_rate = 0.0;          ///< tokens a second of recent steps of 32 tokens or more; 0 = unknown
   std::int64_t decode_steps = 0;
   std::int64_t kv_bytes = 0;          ///< of running requests
   std::int64_t cache_bytes = 0;       ///< of kept prefixes

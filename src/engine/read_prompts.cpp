@@ -16,6 +16,8 @@ namespace {
 
 /// How long a piece of a prompt's step should take: writers wait for it, and so does a cancelled request.
 constexpr double kPieceSeconds = 0.2;
+/// Steps with fewer rows are slower by the row.
+constexpr std::int64_t kRateRows = 32;
 
 }  // namespace
 
@@ -35,9 +37,21 @@ void Scheduler::read_prompts() {
   const double seconds = seconds_since(start);
   totals_.prefill_seconds += seconds;
   seconds_per_row_layer_ = seconds / static_cast<double>(layers) / static_cast<double>(reading_.rows());
+  step_seconds_ += seconds;
   if (over) {
+    note_rate();
     finish_reading();
   }
+}
+
+/// Half of it is the latest step's: a machine that others use changes within seconds.
+void Scheduler::note_rate() {
+  const auto rows = static_cast<double>(reading_.rows());
+  if (reading_.rows() >= kRateRows && step_seconds_ > 0.0) {
+    const double rate = rows / step_seconds_;
+    totals_.prefill_rate = totals_.prefill_rate > 0.0 ? (totals_.prefill_rate + rate) / 2.0 : rate;
+  }
+  step_seconds_ = 0.0;
 }
 
 std::size_t Scheduler::slice_layers(std::int64_t rows) const {
@@ -80,6 +94,7 @@ bool Scheduler::begin_reading() {
     rows += more;
     last_read_ = running->job->id;
   }
+  step_seconds_ = 0.0;
   while (const auto error = attempt([&] { reading_.begin(parts); })) {
     if (parts.size() == 1 && cache_.entries() == 0) {
       fail(reader(parts.front()), *error);

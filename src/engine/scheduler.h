@@ -89,6 +89,7 @@ class Scheduler {
   void read_prompts();
   bool begin_reading();
   [[nodiscard]] std::int64_t next_rows(const Running& running) const;
+  void note_rate();
   void finish_reading();
   void keep_copy(Running& running);
   void write_answers();
@@ -120,6 +121,7 @@ class Scheduler {
   BatchStep reading_;                ///< rows of prompts, in pieces
   BatchStep writing_;                ///< a row of each answer
   double seconds_per_row_layer_ = 0.0;  ///< of the latest piece; 0 = unknown
+  double step_seconds_ = 0.0;        ///< of the pieces of the step that reads
   RequestId last_read_ = 0;          ///< prompts after this one come first
   EngineStats totals_;
   std::vector<std::function<void()>> endings_;

@@ -117,6 +117,7 @@ TEST(Engine, AnswersAreTheSameAloneAndInACrowd) {
   }
   EXPECT_EQ(engine.stats().finished, static_cast<std::int64_t>(all.size()));
   EXPECT_EQ(engine.stats().images, 6);
+  EXPECT_GT(engine.stats().prefill_rate, 0.0);
 }
 
 TEST(Engine, SampledAnswersDependOnTheirSeedOnly) {

@@ -112,6 +112,30 @@ TEST(ChatEndpoint, ReportsPicturesAndTheirTokens) {
       << "another key must not find what the first one's request computed";
 }
 
+TEST(ChatEndpoint, APictureGetsTheBudgetThatIsReadInTime) {
+  ApiClient client;
+  Json body = question_body("x", 2);
+  body["messages"][0]["content"] = {{{"type", "image_url"}, {"image_url", {{"url", kPicture}}}},
+                                    {{"type", "text"}, {"text", "What is it?"}}};
+  body["image_latency"] = "1ms";
+  const Json quick = client.chat(body)->json();
+  ASSERT_TRUE(quick.contains("image_budget")) << quick;
+  EXPECT_GT(quick["image_budget"]["tokens_per_second"], 0.0);
+  const double affordable = 0.001 * quick["image_budget"]["tokens_per_second"].get<double>();
+  EXPECT_TRUE(quick["image_budget"]["tokens"] == 70 || quick["image_budget"]["tokens"].get<double>() <= affordable);
+  body["image_latency"] = 3600;
+  const Json slow = client.chat(body)->json();
+  EXPECT_EQ(slow["image_budget"]["tokens"], 1120);
+  EXPECT_GE(slow["images"][0]["tokens"], quick["images"][0]["tokens"]);
+  // A budget that the picture names itself wins.
+  body["messages"][0]["content"][0]["max_soft_tokens"] = 140;
+  EXPECT_FALSE(client.chat(body)->json().contains("image_budget"));
+  for (const Json& wrong : {Json(0), Json(-1), Json("soon"), Json("3h"), Json(true), Json(1e9)}) {
+    body["image_latency"] = wrong;
+    EXPECT_EQ(client.chat(body)->json()["error"]["param"], "image_latency") << wrong;
+  }
+}
+
 TEST(ChatEndpoint, GivesLogProbabilities) {
   ApiClient client;
   Json body = question_body("What?", 3);

@@ -49,7 +49,7 @@ void apply_template(Service& service, const HttpRequest& request, const std::sha
     const Json body = read_body(request);
     RequestFields fields(body, "");
     OutputJson response;
-    response["prompt"] = prompt_text(read_chat_prompt(fields, service));
+    response["prompt"] = prompt_text(read_chat_prompt(fields, service).prompt);
     exchange->respond(200, kJson, to_text(response));
   } catch (const Error& error) {
     throw refusal(error);

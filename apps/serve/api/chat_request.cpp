@@ -96,12 +96,16 @@ void refuse_what_is_not_offered(RequestFields& fields) {
 
 }  // namespace
 
-Prompt read_chat_prompt(RequestFields& fields, const Service& service) {
+ChatPrompt read_chat_prompt(RequestFields& fields, Service& service) {
   const Json* messages = fields.array("messages", service.options.max_messages);
   if (messages == nullptr || messages->empty()) {
     fields.fail("messages", "must be an array with at least one message");
   }
   std::vector<Message> parsed = parse_messages(messages->dump(), {}, service.options.media);
+  ChatPrompt result;
+  if (const auto seconds = read_image_latency(fields, service)) {
+    result.image_budget = fit_images(parsed, *seconds, service);
+  }
   for (Message& message : parsed) {
     scale_pictures(message.content, *service.model, service.engine.options().session);
   }
@@ -109,10 +113,11 @@ Prompt read_chat_prompt(RequestFields& fields, const Service& service) {
   chat.family = service.options.family;
   chat.enable_thinking = read_thinking(fields);
   chat.tools = read_tools(fields);
-  return render_chat(parsed, chat);
+  result.prompt = render_chat(parsed, chat);
+  return result;
 }
 
-ChatCall read_chat_request(const Json& body, const Service& service) {
+ChatCall read_chat_request(const Json& body, Service& service) {
   RequestFields fields(body, "");
   if (const auto model = fields.string("model", 1024)) {
     require_model(*model, service);
@@ -133,7 +138,9 @@ ChatCall read_chat_request(const Json& body, const Service& service) {
   refuse_what_is_not_offered(fields);
   fields.ignore({"store", "metadata", "service_tier", "user", "safety_identifier", "prompt_cache_key",
                  "prompt_cache_retention", "verbosity", "timings_per_token", "reasoning_format"});
-  call.request.prompt = read_chat_prompt(fields, service);
+  ChatPrompt prompt = read_chat_prompt(fields, service);
+  call.request.prompt = std::move(prompt.prompt);
+  call.image_budget = std::move(prompt.image_budget);
   call.open_thought = prompt_text(call.request.prompt).ends_with(kOpenChannel);
   for (std::string& stop : chat_stops(service.options.family)) {
     call.request.generate.stop.push_back(std::move(stop));

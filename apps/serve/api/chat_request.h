@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "serve/api/image_latency.h"
 #include "serve/api/request_fields.h"
 #include "serve/api/service.h"
 #include "formats/json.h"
@@ -14,6 +16,7 @@ namespace nolens::serve {
 /// A chat request as the engine takes it, and how the answer is wanted.
 struct ChatCall {
   EngineRequest request;
+  std::optional<ImageBudget> image_budget;
   bool open_thought = false;   ///< the prompt ends inside the channel of thoughts
   bool stream = false;
   bool include_usage = false;  ///< stream: a last piece with usage
@@ -22,9 +25,13 @@ struct ChatCall {
 };
 
 /// \throws HttpError 400 naming the field, Error{kInput, kResource} for messages and their media.
-ChatCall read_chat_request(const Json& body, const Service& service);
+ChatCall read_chat_request(const Json& body, Service& service);
 
-/// The prompt of a request without its parameters: for counting tokens and showing the template.
-Prompt read_chat_prompt(RequestFields& fields, const Service& service);
+/// The prompt of a request without its parameters.
+struct ChatPrompt {
+  Prompt prompt;
+  std::optional<ImageBudget> image_budget;  ///< if `image_latency` chose one
+};
+ChatPrompt read_chat_prompt(RequestFields& fields, Service& service);
 
 }  // namespace nolens::serve

@@ -28,7 +28,8 @@ ChatTask::ChatTask(Service& service, std::shared_ptr<Exchange> exchange, const C
                           : nullptr),
       include_usage_(call.include_usage),
       progress_(call.progress),
-      ignored_(call.ignored) {
+      ignored_(call.ignored),
+      image_budget_(call.image_budget) {
   for (std::int64_t i = 0; i < call.request.answers; ++i) {
     answers_.emplace_back(service.options.family, call.open_thought, id + "_" + std::to_string(i),
                           service.model->tokenizer(), call.request.generate.logprobs);
@@ -140,7 +141,7 @@ void ChatTask::finish_stream(const EngineResult& result) {
         piece(index, OutputJson::object(), answers_[i].finish_reason(result.answers[i].finish_reason));
     if (i + 1 == answers_.size()) {
       event["seed"] = seed_;
-      add_reports(event, result);
+      add_reports(event, result, image_budget_);
     }
     stream_->send(event);
   }
@@ -193,7 +194,7 @@ void ChatTask::respond(const EngineResult& result) {
   }
   response["usage"] = usage_json(result, reasoning_tokens());
   response["seed"] = seed_;
-  add_reports(response, result);
+  add_reports(response, result, image_budget_);
   exchange_->respond(200, kJson, to_text(response), warnings(ignored_));
 }
 

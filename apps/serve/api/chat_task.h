@@ -49,6 +49,7 @@ class ChatTask final : public std::enable_shared_from_this<ChatTask> {
   bool include_usage_;
   bool progress_;
   std::vector<std::string> ignored_;
+  std::optional<ImageBudget> image_budget_;
   std::vector<AnswerChannels> answers_;
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   bool has_token_ = false;

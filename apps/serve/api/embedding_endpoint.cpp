@@ -30,7 +30,7 @@ struct Call {
   std::vector<std::string> ignored;
 };
 
-Call read_call(const Json& body, const Service& service) {
+Call read_call(const Json& body, Service& service) {
   RequestFields fields(body, "");
   require_model(fields.string("model", 1024).value_or(""), service);
   Call call;
@@ -39,7 +39,7 @@ Call read_call(const Json& body, const Service& service) {
   call.base64 = fields.choice("encoding_format", {"float", "base64"}).value_or("float") == "base64";
   fields.ignore({"user", "metadata"});
   if (body.contains("messages")) {
-    call.prompts.push_back(read_chat_prompt(fields, service));
+    call.prompts.push_back(read_chat_prompt(fields, service).prompt);
   } else {
     const Json* input = fields.value("input");
     if (input == nullptr || (input->is_array() && (input->empty() || !input->front().is_string()))) {

@@ -1,5 +1,7 @@
 #include "serve/api/response_json.h"
 
+#include <algorithm>
+
 namespace nolens::serve {
 namespace {
 
@@ -106,8 +108,14 @@ OutputJson tool_calls_json(const std::vector<ToolCall>& calls, std::size_t first
   return list;
 }
 
-void add_reports(OutputJson& response, const EngineResult& result) {
+void add_reports(OutputJson& response, const EngineResult& result, const std::optional<ImageBudget>& budget) {
   response["timings"] = timings_json(result);
+  if (budget.has_value()) {
+    response["image_budget"] = {{"tokens", budget->tokens},
+                                {"image_latency", budget->seconds},
+                                {"tokens_per_second", budget->tokens_per_second},
+                                {"reason", budget->reason}};
+  }
   const AppendResult& prompt = result.prompt;
   if (!prompt.images.empty()) {
     response["images"] = images_json(prompt);

@@ -1,12 +1,14 @@
 // The objects that answers of all endpoints contain.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "nolens/engine.h"
 
 #include "formats/json.h"
+#include "serve/api/image_latency.h"
 
 namespace nolens::serve {
 
@@ -25,7 +27,9 @@ OutputJson images_json(const AppendResult& prompt);
 /// Tool calls in OpenAI's form; `first` is the index of the first one in its message.
 OutputJson tool_calls_json(const std::vector<ToolCall>& calls, std::size_t first, bool with_index);
 
-/// Puts timings, and images, audios and videos where there are any, into a response.
-void add_reports(OutputJson& response, const EngineResult& result);
+/// Puts timings, and images, audios and videos where there are any, into a response; and how the budget of the
+/// pictures was chosen, if it was.
+void add_reports(OutputJson& response, const EngineResult& result,
+                 const std::optional<ImageBudget>& budget = std::nullopt);
 
 }  // namespace nolens::serve

@@ -141,6 +141,9 @@ Json as_chat(RequestFields& fields, const Service& service) {
   if (const auto parallel = fields.boolean("parallel_tool_calls")) {
     chat["parallel_tool_calls"] = *parallel;
   }
+  if (const Json* latency = fields.value("image_latency")) {
+    chat["image_latency"] = *latency;
+  }
   if (const Json* reasoning = fields.object("reasoning")) {
     RequestFields inner(*reasoning, "reasoning");
     if (const auto effort = inner.string("effort", 64)) {
@@ -177,7 +180,7 @@ OutputJson echo_of(const Json& body, const ResponsesCall& call) {
 
 }  // namespace
 
-ResponsesCall read_responses_request(const Json& body, const Service& service) {
+ResponsesCall read_responses_request(const Json& body, Service& service) {
   RequestFields fields(body, "");
   require_model(fields.string("model", 1024).value_or(""), service);
   ResponsesCall call;
@@ -194,7 +197,9 @@ ResponsesCall read_responses_request(const Json& body, const Service& service) {
   refuse_what_is_not_offered(fields);
   const Json chat = as_chat(fields, service);
   RequestFields chat_fields(chat, "");
-  call.request.prompt = read_chat_prompt(chat_fields, service);
+  ChatPrompt prompt = read_chat_prompt(chat_fields, service);
+  call.request.prompt = std::move(prompt.prompt);
+  call.image_budget = std::move(prompt.image_budget);
   call.open_thought = prompt_text(call.request.prompt).ends_with(kOpenChannel);
   for (std::string& stop : chat_stops(service.options.family)) {
     generate.stop.push_back(std::move(stop));

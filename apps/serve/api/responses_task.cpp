@@ -28,6 +28,7 @@ ResponsesTask::ResponsesTask(Service& service, std::shared_ptr<Exchange> exchang
       created_(std::time(nullptr)),
       echo_(std::move(call.echo)),
       ignored_(call.ignored),
+      image_budget_(call.image_budget),
       stream_(call.stream ? std::make_shared<EventStream>(exchange_, warnings(call.ignored),
                                                           service.options.ping_interval)
                           : nullptr),
@@ -213,7 +214,7 @@ void ResponsesTask::finish(const EngineResult& result) {
                      {"output_tokens", usage["completion_tokens"]},
                      {"output_tokens_details", usage["completion_tokens_details"]},
                      {"total_tokens", usage["total_tokens"]}};
-  add_reports(answer, result);
+  add_reports(answer, result, image_budget_);
   if (stream_ != nullptr) {
     send(is_cut ? "response.incomplete" : "response.completed", {{"response", answer}});
     stream_->end("");

@@ -50,6 +50,7 @@ class ResponsesTask final : public std::enable_shared_from_this<ResponsesTask> {
   std::int64_t created_;
   OutputJson echo_;
   std::vector<std::string> ignored_;
+  std::optional<ImageBudget> image_budget_;
   std::shared_ptr<EventStream> stream_;  ///< null: one response
   AnswerChannels channels_;
   OutputJson output_ = OutputJson::array();  ///< items that are complete

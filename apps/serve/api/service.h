@@ -23,6 +23,7 @@ struct ServiceOptions {
   MediaOptions media{};
   std::size_t max_messages = 1024;
   std::int64_t max_tokens = 0;   ///< longest answer unless a request says; 0 = what the context leaves
+  double image_latency = 0.0;    ///< seconds in which a request's pictures are to be read; 0 = no wish
   bool strict_params = false;    ///< unknown parameters are an error
   std::chrono::seconds ping_interval{10};
 };
