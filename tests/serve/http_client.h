@@ -30,6 +30,7 @@ class Client {
   ~Client();
   Client(Client&& other) noexcept;
   Client(const Client&) = delete;
+  Client& operator=(Client&& other) noexcept;
   Client& operator=(const Client&) = delete;
 
   /// \return false if the server has closed

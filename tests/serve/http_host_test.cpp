@@ -117,7 +117,6 @@ TEST(HttpOrigin, ProxiesMayEndTls) {
 TEST(HttpOrigin, PreflightsNeedNoKeyAndTellNothing) {
   const KeyFile file("a-key-of-some-length\n");
   const TestServer server(routes(), options_with_lists(), std::make_shared<ApiKeys>(file.path()));
-  std::string first;
   for (const char* line : {"OPTIONS /v1/echo", "OPTIONS /nothing"}) {
     Answer answer =
         server.ask(line, "Origin: https://chat.example\r\nAccess-Control-Request-Method: POST\r\n");

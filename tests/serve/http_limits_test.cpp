@@ -52,6 +52,19 @@ TEST(HttpLimits, BodiesUpToTheLimitArrive) {
   EXPECT_EQ(client.ask(request).body, body) << "the connection goes on";
 }
 
+TEST(HttpLimits, RequestsMayArriveInAnyPieces) {
+  const TestServer server(routes(), small());
+  const std::string request = post(server, "Transfer-Encoding: chunked\r\n",
+                                   "3;a=b\r\nabc\r\n00A\r\n0123456789\r\n0\r\nt: 1\r\n\r\n");
+  Client client = server.connect();
+  for (std::size_t size = 1; size < 12; ++size) {
+    for (std::size_t i = 0; i < request.size(); i += size) {
+      client.send(request.substr(i, size));
+    }
+    EXPECT_EQ(client.read().body, "abc0123456789");
+  }
+}
+
 TEST(HttpLimits, LargerBodiesAreRefused) {
   const TestServer server(routes(), small());
   expect_refused(server, post(server, "Content-Length: 100001\r\n", ""), 413, "declared");
@@ -70,8 +83,8 @@ TEST(HttpLimits, LargerBodiesAreRefused) {
 
 TEST(HttpLimits, BrokenChunksAreRefused) {
   const TestServer server(routes(), small());
-  for (const char* body : {"-2\r\nxx", "xyz\r\n", "\r\n", " 2\r\nab\r\n",
-                           "2\nab\n", "2\r\nabc\r\n", "0x2\r\nab\r\n0\r\n\r\n"}) {
+  for (const char* body : {"-2\r\nxx", "xyz\r\n", "\r\n", " 2\r\nab\r\n", "2\nab\n", "2\r\nabc\r\n",
+                           "0x2\r\nab\r\n0\r\n\r\n"}) {
     expect_refused(server, post(server, "Transfer-Encoding: chunked\r\n", body), 400, body);
   }
   for (const char* body : {"FFFFFFFFFFFFFFFF\r\nx", "FFFFFFFFFFFFFFFF1\r\nx", "186A1\r\nx"}) {

@@ -1,4 +1,6 @@
 // Paths, methods, fields of answers, errors of handlers.
+#include <mutex>
+
 #include <gtest/gtest.h>
 
 #include "nolens/error.h"
@@ -8,8 +10,6 @@
 
 namespace nolens::serve::test {
 namespace {
-
-using testing::Test;
 
 std::vector<Route> routes() {
   return {echo("GET", "/health", Access::kPublic),

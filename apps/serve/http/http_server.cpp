@@ -16,8 +16,10 @@
 namespace nolens::serve {
 namespace {
 
-/// How long accepting rests when the system has no descriptor to give.
+/// How long accepting rests when there is no room and no descriptor.
 constexpr std::chrono::milliseconds kAcceptRest{100};
+/// A connection idle for less may have a request on its way.
+constexpr std::chrono::milliseconds kFresh{250};
 
 TlsContext choose_tls(const HttpOptions& options) {
   if (!options.certificate.empty() || !options.private_key.empty()) {
@@ -54,10 +56,18 @@ class HttpServer::Impl {
   std::string address_;
 
  private:
+  struct Idle {
+    std::uint64_t number = 0;
+    Timer::Clock::time_point since;
+  };
+
   void listen();
   void accept_next();
   void on_accepted(std::unique_ptr<Stream> stream);
-  void close_oldest_idle();
+  [[nodiscard]] bool is_full() const;
+  void make_room();
+  void admit_waiting();
+  void on_idle(std::uint64_t number);
   void forget_idle(std::uint64_t number);
   void on_closed(std::uint64_t number);
   void run_loop();
@@ -71,11 +81,13 @@ class HttpServer::Impl {
   // Of the loop's thread.
   std::unique_ptr<Timer> accept_rest_;
   std::map<std::uint64_t, std::shared_ptr<Connection>> connections_;
-  std::map<std::uint64_t, std::uint64_t> idle_;          // turn → number, longest idle first
+  std::map<std::uint64_t, Idle> idle_;                   // by turn: longest idle first
   std::map<std::uint64_t, std::uint64_t> idle_turn_of_;  // number → turn
   std::uint64_t next_number_ = 1;
   std::uint64_t next_turn_ = 1;
   bool is_accepting_ = false;
+  bool is_resting_ = false;          // no descriptor was left
+  std::unique_ptr<Stream> waiting_;  // accepted, and no room for it yet
 
   std::mutex mutex_;
   std::condition_variable emptied_;
@@ -100,10 +112,7 @@ HttpServer::Impl::Impl(HttpOptions options, std::vector<Route> routes,
                pool_,
                journal_,
                is_draining_,
-               [this](std::uint64_t number) {
-                 idle_turn_of_[number] = next_turn_;
-                 idle_[next_turn_++] = number;
-               },
+               [this](std::uint64_t number) { on_idle(number); },
                [this](std::uint64_t number) { forget_idle(number); },
                [this](std::uint64_t number) { on_closed(number); }},
       accept_rest_(loop_.make_timer()) {
@@ -163,6 +172,7 @@ void HttpServer::Impl::stop() {
   loop_.post([this] {
     loop_.close_listener();
     accept_rest_->cancel();
+    waiting_.reset();
     const auto open = connections_;
     for (const auto& [number, connection] : open) {
       connection->drain();
@@ -187,12 +197,7 @@ void HttpServer::Impl::stop() {
 }
 
 void HttpServer::Impl::accept_next() {
-  if (is_accepting_ || is_draining_->load()) {
-    return;
-  }
-  const auto limit = static_cast<std::size_t>(options_.limits.connections);
-  if (connections_.size() >= limit) {
-    close_oldest_idle();  // comes back here through on_closed()
+  if (is_accepting_ || is_resting_ || waiting_ != nullptr || is_draining_->load()) {
     return;
   }
   is_accepting_ = true;
@@ -205,29 +210,50 @@ void HttpServer::Impl::on_accepted(std::unique_ptr<Stream> stream) {
     return;
   }
   if (stream == nullptr) {
-    // The waiting client stays in the system's queue; asking again at once would be a loop.
-    is_accepting_ = true;
-    close_oldest_idle();
-    accept_rest_->set(Timer::Clock::now() + kAcceptRest, [this] {
-      is_accepting_ = false;
-      accept_next();
-    });
-    return;
+    // The client stays in the system's queue; asking again at once would be a loop.
+    is_resting_ = true;
   }
-  const std::uint64_t number = next_number_++;
-  const auto connection = std::make_shared<Connection>(context_, number, std::move(stream));
-  connections_.emplace(number, connection);
-  connection->start();
+  waiting_ = std::move(stream);
+  make_room();
+}
+
+/// Lets in who waits, for the longest idle connection if need be, or tries again later.
+void HttpServer::Impl::make_room() {
+  if (is_resting_ || is_full()) {
+    const auto found =
+        idle_.empty() ? connections_.end() : connections_.find(idle_.begin()->second.number);
+    if (found != connections_.end() && Timer::Clock::now() - idle_.begin()->second.since > kFresh) {
+      found->second->close();
+      is_resting_ = false;  // a descriptor is free
+    }
+    if (is_resting_ || is_full()) {
+      accept_rest_->set(Timer::Clock::now() + kAcceptRest, [this] {
+        is_resting_ = false;
+        waiting_ != nullptr ? make_room() : accept_next();
+      });
+    }
+  }
+  admit_waiting();
+}
+
+bool HttpServer::Impl::is_full() const {
+  return connections_.size() >= static_cast<std::size_t>(options_.limits.connections);
+}
+
+/// Accepting goes on only when the last client accepted has found room.
+void HttpServer::Impl::admit_waiting() {
+  if (waiting_ != nullptr && !is_full()) {
+    const std::uint64_t number = next_number_++;
+    const auto connection = std::make_shared<Connection>(context_, number, std::move(waiting_));
+    connections_.emplace(number, connection);
+    connection->start();
+  }
   accept_next();
 }
 
-void HttpServer::Impl::close_oldest_idle() {
-  if (!idle_.empty()) {
-    const auto found = connections_.find(idle_.begin()->second);
-    if (found != connections_.end()) {
-      found->second->close();
-    }
-  }
+void HttpServer::Impl::on_idle(std::uint64_t number) {
+  idle_turn_of_[number] = next_turn_;
+  idle_[next_turn_++] = {number, Timer::Clock::now()};
 }
 
 void HttpServer::Impl::forget_idle(std::uint64_t number) {
@@ -245,7 +271,9 @@ void HttpServer::Impl::on_closed(std::uint64_t number) {
     is_empty_ = true;
     emptied_.notify_all();
   }
-  accept_next();
+  if (!is_draining_->load()) {
+    admit_waiting();
+  }
 }
 
 HttpServer::HttpServer(HttpOptions options, std::vector<Route> routes,
