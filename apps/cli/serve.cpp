@@ -1,4 +1,5 @@
 // nolens serve
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -110,8 +111,21 @@ class Signals {
   sigset_t set_{};
 };
 
+constexpr std::size_t kMaxIdBytes = 128;
+
+/// A name that fits into an address: letters, digits, dots, lines.
 std::string served_name(const ServeOptions& options, const Model& model) {
-  return options.model_id.empty() ? model.config().name : options.model_id;
+  std::string name = options.model_id.empty() ? model.config().name : options.model_id;
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  };
+  if (!options.model_id.empty() &&
+      (name.size() > kMaxIdBytes || !std::all_of(name.begin(), name.end(), fits))) {
+    throw Error(ErrorCode::kUsage, "--model-id may have " + std::to_string(kMaxIdBytes) +
+                                       " letters, digits, dots, hyphens and underscores");
+  }
+  std::replace_if(name.begin(), name.end(), [&](char c) { return !fits(c); }, '-');
+  return name.empty() ? "model" : name.substr(0, kMaxIdBytes);
 }
 
 std::shared_ptr<Service> load_service(const ServeOptions& options) {

@@ -36,14 +36,6 @@ struct Piece {
   bool is_cut = false;  ///< by --max-tokens
 };
 
-/// The wording of the model card.
-std::string instruction(const std::string& language) {
-  const std::string what = "Transcribe the following speech segment in ";
-  const std::string how = " Only output the transcription, with no newlines.";
-  return language.empty() ? what + "its original language." + how
-                          : what + language + " into " + language + " text." + how;
-}
-
 std::string without_outer_space(const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \t\n");
   return first == std::string::npos
@@ -73,7 +65,7 @@ std::vector<Piece> transcribe(Session& session, const Model& model, const AudioP
     Message message;
     message.content_is_string = false;
     message.content.emplace_back(AudioPart{std::move(audio), sound.name});
-    message.content.emplace_back(TextPart{instruction(options.language)});
+    message.content.emplace_back(TextPart{transcription_instruction(options.language)});
     const Answer answer =
         answer_message(session, model, std::move(message), generate, Stream::kNothing);
     check_signal();

@@ -111,6 +111,10 @@ std::vector<Message> parse_messages(std::string_view json,
 /// docs/gemma3.md). \throws Error{kInput} where the template raises or would drop what was said.
 Prompt render_chat(const std::vector<Message>& messages, const ChatOptions& options);
 
+/// What asks for the words of a sound, in the model card's wording. `language` is a name such as "German"; empty =
+/// that of the speech.
+std::string transcription_instruction(const std::string& language);
+
 /// Texts that end an answer, for GenerateOptions::stop; none where a control token does.
 std::vector<std::string> chat_stops(ChatFamily family);
 

@@ -56,8 +56,8 @@ struct EngineResult {
   double queue_seconds = 0.0;  ///< before the prompt was begun
 };
 
-/// Called on the engine's thread, which waits: they hand on and return. They may call Engine::cancel().
-/// After on_done or on_error nothing follows.
+/// Called on the engine's thread, which waits: they hand on and return. They may call Engine::cancel(), on_done and
+/// on_error also Engine::submit(). After on_done or on_error nothing follows.
 struct EngineCallbacks {
   /// Tokens of the prompt computed so far, those that were kept included.
   std::function<void(std::int64_t done, std::int64_t total)> on_progress{};

@@ -346,4 +346,11 @@ std::string prompt_text(const Prompt& prompt) {
   return result;
 }
 
+std::string transcription_instruction(const std::string& language) {
+  const std::string what = "Transcribe the following speech segment in ";
+  const std::string how = " Only output the transcription, with no newlines.";
+  return language.empty() ? what + "its original language." + how
+                          : what + language + " into " + language + " text." + how;
+}
+
 }  // namespace nolens

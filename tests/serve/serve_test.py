@@ -1,16 +1,20 @@
 """`nolens serve` as a program: start, answers, keys, signals, log."""
 import base64
+import io
 import json
-import os
+import math
 import pathlib
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import threading
 import time
 import unittest
+import wave
 
-from running_server import PROGRAM, SANITIZED, Server
+from running_server import PROGRAM, Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CIRCLE = ROOT / "models/nolens-tiny/samples/blue-circle.png"
@@ -66,6 +70,12 @@ class Serving(unittest.TestCase):
                 thread.join()
             self.assertEqual(alone, crowd)
 
+    def test_the_name_of_the_model_can_be_chosen(self):
+        with Server("--model-id", "shapes-1") as server:
+            self.assertEqual(json.loads(server.request("GET", "/v1/models/shapes-1")[2])["id"], "shapes-1")
+            self.assertEqual(server.post("/v1/completions", {"model": "nolens-tiny", "prompt": "a"})[0], 404)
+            self.assertEqual(server.post("/v1/completions", {"model": "shapes-1", "prompt": "a"})[0], 200)
+
     def test_keys(self):
         with tempfile.TemporaryDirectory() as folder:
             keys = pathlib.Path(folder) / "keys"
@@ -115,7 +125,6 @@ class Serving(unittest.TestCase):
         with Server("--parallel", "1", "--queue", "0") as server:
             body = json.dumps({"prompt": "a b c", "max_tokens": 2000, "stream": True,
                                "logit_bias": {}, "temperature": 0}).encode()
-            import socket
             for _ in range(5):
                 client = socket.create_connection(("127.0.0.1", server.port))
                 client.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
@@ -129,6 +138,75 @@ class Serving(unittest.TestCase):
                         break
                     self.assertEqual(answer["error"]["code"], "queue_full")
                     self.assertLess(time.monotonic(), deadline, "the place was not freed")
+
+
+def form(fields, file=None):
+    """Content type and body of a form."""
+    body = b""
+    for name, value in fields.items():
+        body += b'--frontier\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value.encode())
+    if file is not None:
+        body += (b'--frontier\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n'
+                 b"Content-Type: audio/wav\r\n\r\n" + file + b"\r\n")
+    return "multipart/form-data; boundary=frontier", body + b"--frontier--\r\n"
+
+
+def wav(seconds):
+    """A tone with a pause every second."""
+    samples = [0 if i % 16000 < 3000 else int(8000 * math.sin(i * 0.05)) for i in range(int(16000 * seconds))]
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(16000)
+        out.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+    return buffer.getvalue()
+
+
+@unittest.skipUnless((pathlib.Path(PROGRAM).parent / "nolens-media").exists(), "nolens-media was not built")
+class Hearing(unittest.TestCase):
+    """With a model of random weights: what it writes means nothing, the form of the answers does."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server("--model", str(ROOT / "tests/golden/models/tiny_sound"), "--default-max-tokens", "8")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+
+    def transcribe(self, fields, file):
+        kind, body = form(fields, file)
+        return self.server.request("POST", "/v1/audio/transcriptions", body, {"Content-Type": kind})
+
+    def test_transcriptions_of_every_format(self):
+        sound = wav(3)
+        self.assertIn("text", json.loads(self.transcribe({}, sound)[2]))
+        verbose = json.loads(self.transcribe({"response_format": "verbose_json"}, sound)[2])
+        self.assertAlmostEqual(verbose["duration"], 3.0, places=2)
+        self.assertEqual(verbose["segments"][-1]["end"], verbose["duration"])
+        self.assertTrue(self.transcribe({"response_format": "vtt"}, sound)[2].startswith("WEBVTT"))
+        status, headers, stream = self.transcribe({"stream": "true"}, sound)
+        self.assertEqual((status, headers["content-type"]), (200, "text/event-stream"))
+        self.assertIn("transcript.text.done", stream)
+
+    def test_sounds_in_chats_are_counted(self):
+        status, answer = self.server.post("/v1/chat/completions", {"max_tokens": 4, "messages": [
+            {"role": "user", "content": [
+                {"type": "input_audio", "input_audio": {"data": base64.b64encode(wav(1)).decode(), "format": "wav"}},
+                {"type": "text", "text": "What do you hear?"}]}]})
+        self.assertEqual(status, 200, answer)
+        self.assertEqual(answer["usage"]["prompt_tokens_details"]["audio_tokens"], 25)
+        self.assertAlmostEqual(answer["audios"][0]["seconds"], 1.0, places=2)
+
+    def test_what_is_no_sound_is_refused(self):
+        for file in (b"", b"hello", CIRCLE.read_bytes(), wav(1)[:60]):
+            status, _, answer = self.transcribe({}, file)
+            self.assertEqual(status, 400, answer)
+            self.assertEqual(json.loads(answer)["error"]["param"], "file")
+        self.assertEqual(self.transcribe({}, None)[0], 400)
+        self.assertEqual(self.transcribe({"response_format": "midi"}, wav(1))[0], 400)
+        self.assertEqual(self.transcribe({"model": "other"}, wav(1))[0], 404)
 
 
 class Refusing(unittest.TestCase):
@@ -149,6 +227,12 @@ class Refusing(unittest.TestCase):
 
     def test_a_model_that_is_not_there(self):
         self.assertIn("/nowhere", self.refused("--model", "/nowhere", code=3))
+
+    def test_a_name_that_does_not_fit_into_an_address(self):
+        self.assertIn("--model-id", self.refused("--model-id", "a/b"))
+
+    def test_a_time_that_is_none(self):
+        self.assertIn("--image-latency", self.refused("--image-latency", "soon"))
 
     def test_a_key_file_that_is_not_there(self):
         self.assertIn("/nowhere", self.refused("--api-key-file", "/nowhere", code=2))

@@ -7,6 +7,7 @@
 #include "serve/api/model_endpoints.h"
 #include "serve/api/responses_task.h"
 #include "serve/api/token_endpoints.h"
+#include "serve/api/transcription.h"
 
 namespace nolens::serve {
 
@@ -26,6 +27,7 @@ std::vector<Route> api_routes(const ServiceSlot& slot) {
       {"POST", "/v1/chat/completions/input_tokens", Access::kKey, bind(chat_input_tokens)},
       {"POST", "/v1/completions", Access::kKey, bind(completions)},
       {"POST", "/v1/responses", Access::kKey, bind(responses)},
+      {"POST", "/v1/audio/transcriptions", Access::kKey, bind(transcriptions)},
       {"POST", "/v1/embeddings", Access::kKey, bind(embeddings)},
       {"POST", "/v1/decisions", Access::kKey, bind(decisions)},
       {"POST", "/apply-template", Access::kKey, bind(apply_template)},
