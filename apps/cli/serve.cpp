@@ -200,6 +200,7 @@ int run_serve(ServeOptions options) {
       reload_keys(*keys);
     } else if (service == nullptr) {
       service = loading.get();
+      service->http_counts = [&server] { return server.counts(); };
       slot.open(service);
       print(describe(*service, server));
     }

@@ -76,6 +76,14 @@ class Serving(unittest.TestCase):
             self.assertEqual(server.post("/v1/completions", {"model": "nolens-tiny", "prompt": "a"})[0], 404)
             self.assertEqual(server.post("/v1/completions", {"model": "shapes-1", "prompt": "a"})[0], 200)
 
+    def test_metrics_count_answers_by_status(self):
+        with Server() as server:
+            server.request("GET", "/nowhere")
+            server.request("GET", "/health")
+            deadline = time.monotonic() + 30  # an answer is counted when it has been sent
+            while 'nolens_http_requests_total{status="404"} 1' not in server.request("GET", "/metrics")[2]:
+                self.assertLess(time.monotonic(), deadline)
+
     def test_keys(self):
         with tempfile.TemporaryDirectory() as folder:
             keys = pathlib.Path(folder) / "keys"

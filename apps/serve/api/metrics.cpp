@@ -52,6 +52,14 @@ struct Metrics::Impl {
     prometheus::Counter& counter = prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
     counter.Increment(value - counter.Value());
   }
+  void count_answers(int status, std::uint64_t value) {
+    prometheus::Counter& counter = prometheus::BuildCounter()
+                                       .Name("nolens_http_requests_total")
+                                       .Help("Answers by status; 499 = the client went away")
+                                       .Register(registry)
+                                       .Add({{"status", std::to_string(status)}});
+    counter.Increment(static_cast<double>(value) - counter.Value());
+  }
   void gauge(const char* name, const char* help, double value) {
     prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({}).Set(value);
   }
@@ -82,7 +90,7 @@ void Metrics::observe_request(const EngineResult& result, std::chrono::duration<
   }
 }
 
-std::string Metrics::text(const EngineStats& stats) {
+std::string Metrics::text(const EngineStats& stats, const HttpCounts& http) {
   const std::lock_guard lock(impl_->scrape);
   Impl& m = *impl_;
   const auto number = [](std::int64_t value) { return static_cast<double>(value); };
@@ -105,6 +113,10 @@ std::string Metrics::text(const EngineStats& stats) {
   m.gauge("nolens_prefix_cache_bytes", "Keys and values kept for prompts to come", number(stats.cache_bytes));
   m.gauge("nolens_prefix_cache_entries", "Beginnings kept", number(stats.cache_entries));
   m.gauge("nolens_n_tokens_max", "Longest context so far", number(stats.longest_context));
+  for (const auto& [status, answers] : http.requests) {
+    m.count_answers(status, answers);
+  }
+  m.gauge("nolens_http_connections", "Open connections", static_cast<double>(http.connections));
   m.gauge("nolens_resident_memory_bytes", "Memory of this process", resident_bytes());
   // What llama.cpp's dashboards scrape.
   m.count("llamacpp:prompt_tokens_total", "Tokens of prompts computed", number(stats.prompt_tokens));

@@ -7,6 +7,8 @@
 
 #include "nolens/engine.h"
 
+#include "serve/http/journal.h"
+
 namespace nolens::serve {
 
 /// Counts and times since the start. Every function may be called from any thread.
@@ -23,7 +25,8 @@ class Metrics {
   void observe_request(const EngineResult& result, std::chrono::duration<double> time);
   /// The exposition format, with what the engine says of itself. Names that llama.cpp's dashboards ask for
   /// are there too, with its prefix.
-  [[nodiscard]] std::string text(const EngineStats& stats);
+  /// `http` are the answers of the HTTP server, if there is one.
+  [[nodiscard]] std::string text(const EngineStats& stats, const HttpCounts& http);
 
  private:
   struct Impl;

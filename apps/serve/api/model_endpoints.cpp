@@ -104,7 +104,8 @@ void props(Service& service, const HttpRequest&, const std::shared_ptr<Exchange>
 }
 
 void metrics(Service& service, const HttpRequest&, const std::shared_ptr<Exchange>& exchange) {
-  exchange->respond(200, "text/plain; version=0.0.4", service.metrics.text(service.engine.stats()));
+  const HttpCounts http = service.http_counts ? service.http_counts() : HttpCounts{};
+  exchange->respond(200, "text/plain; version=0.0.4", service.metrics.text(service.engine.stats(), http));
 }
 
 void health(Service&, const HttpRequest&, const std::shared_ptr<Exchange>& exchange) {

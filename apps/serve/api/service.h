@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "serve/api/keep_alive.h"
 #include "serve/api/metrics.h"
+#include "serve/http/journal.h"
 
 namespace nolens::serve {
 
@@ -35,6 +37,7 @@ struct Service {
   Engine engine;
   Metrics metrics;
   KeepAlive keep_alive;
+  std::function<HttpCounts()> http_counts;  ///< of the server in front; may be empty
   std::int64_t created;  ///< seconds since 1970, for lists of models
 
   Service(std::shared_ptr<const Model> served, const EngineOptions& engine_options, ServiceOptions service_options);
