@@ -26,6 +26,7 @@
 #include "serve/api/image_latency.h"
 #include "serve/http/api_keys.h"
 #include "serve/http/http_server.h"
+#include "serve/page_routes.h"
 #include "terminal.h"
 
 namespace nolens::cli {
@@ -185,7 +186,11 @@ int run_serve(ServeOptions options) {
     print_error(json ? json_line_of(record) : text_line(record));
   };
   serve::ServiceSlot slot;
-  HttpServer server(options.http, serve::api_routes(slot), keys);
+  std::vector<serve::Route> routes = serve::api_routes(slot);
+  for (serve::Route& route : serve::page_routes()) {
+    routes.push_back(std::move(route));
+  }
+  HttpServer server(options.http, std::move(routes), keys);
   server.start();
   // Beside the loading, so that a signal can end it.
   std::future<std::shared_ptr<Service>> loading = std::async(std::launch::async, [&options] {

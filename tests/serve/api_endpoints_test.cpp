@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <set>
 
 #include "serve/api/base64_text.h"
 #include "serve/api_client.h"
+#include "serve/page_routes.h"
 
 namespace nolens::serve {
 namespace {
@@ -28,6 +30,30 @@ TEST(Endpoints, OnlyHealthIsPublic) {
   for (const Route& route : client.routes) {
     EXPECT_EQ(route.access == Access::kPublic, route.path.ends_with("/health")) << route.path;
   }
+}
+
+TEST(Endpoints, AreThoseThatTheDescriptionSays) {
+  auto exchange = std::make_shared<testing::FakeExchange>();
+  for (const Route& route : page_routes()) {
+    if (route.path == "/openapi.json") {
+      route.handler({}, exchange);
+    }
+  }
+  ASSERT_EQ(exchange->status(), 200);
+  EXPECT_EQ(exchange->content_type(), "application/json");
+  std::set<std::string> described;
+  const Json document = exchange->json();
+  for (const auto& [path, methods] : document["paths"].items()) {
+    for (const auto& [method, operation] : methods.items()) {
+      described.insert((method == "get" ? "GET " : "POST ") + path);
+    }
+  }
+  std::set<std::string> served;
+  ApiClient client;
+  for (const Route& route : client.routes) {
+    served.insert(route.method + " " + route.path);
+  }
+  EXPECT_EQ(described, served);
 }
 
 TEST(Endpoints, TellWhatIsServed) {
