@@ -197,6 +197,9 @@ TEST(ChatEndpoint, RefusesWhatItCannotDoAndNamesIt) {
   refused("tool_choice", "required", "tool_choice", "unsupported_parameter");
   refused("model", "another", "model", "model_not_found");
   EXPECT_EQ(client.chat(question_body("Still there?"))->status(), 200);
+  Json whole = question_body("Whole numbers may have a point.");
+  whole["max_tokens"] = 3.0;
+  EXPECT_EQ(client.chat(whole)->json()["usage"]["completion_tokens"], 3);
 }
 
 TEST(ChatEndpoint, NamesParametersItDoesNotKnow) {

@@ -1,6 +1,7 @@
 #include "serve/api/request_fields.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "serve/api/refusals.h"
@@ -12,6 +13,22 @@ namespace {
 std::string shown(double value) {
   std::string text = Json(value).dump();
   return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
+}
+
+/// JSON knows one kind of number: 2.0 is a whole one.
+std::optional<std::int64_t> whole_number(const Json& value) {
+  constexpr double kExact = 9007199254740992.0;  // 2^53
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) {
+    return std::nullopt;
+  }
+  if (value.is_number_integer()) {
+    return value.get<std::int64_t>();
+  }
+  if (!value.is_number_float() || std::abs(value.get<double>()) > kExact ||
+      std::floor(value.get<double>()) != value.get<double>()) {
+    return std::nullopt;
+  }
+  return static_cast<std::int64_t>(value.get<double>());
 }
 
 }  // namespace
@@ -45,13 +62,12 @@ std::optional<std::int64_t> RequestFields::integer(const char* name, std::int64_
   if (found == nullptr) {
     return std::nullopt;
   }
-  const bool fits = found->is_number_integer() &&
-                    (!found->is_number_unsigned() || found->get<std::uint64_t>() <= INT64_MAX);
-  if (!fits || found->get<std::int64_t>() < least || found->get<std::int64_t>() > most) {
+  const std::optional<std::int64_t> whole = whole_number(*found);
+  if (!whole.has_value() || *whole < least || *whole > most) {
     fail(name, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
                    ", found " + escape_for_message(found->dump(), 40));
   }
-  return found->get<std::int64_t>();
+  return whole;
 }
 
 std::optional<double> RequestFields::number(const char* name, double least, double most) {
