@@ -74,7 +74,8 @@ void props(Service& service, const HttpRequest&, const std::shared_ptr<Exchange>
                         {{"text", true},
                          {"image", config.vision.has_value()},
                          {"video", config.vision.has_value()},
-                         {"audio", config.audio.has_value()}}}};
+                         {"audio", config.audio.has_value()},
+                         {"document", false}}}};
   response["image_budgets"] = OutputJson::array();
   if (config.vision.has_value()) {
     for (const std::int64_t budget : kSoftTokenBudgets) {

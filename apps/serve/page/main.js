@@ -76,7 +76,7 @@ async function meetServer() {
   byId('model-name').textContent = model.name || 'no model';
   byId('demo-banner').hidden = !model.demo;
   byId('welcome-demo').hidden = !model.demo;
-  const kinds = [model.image && 'image', model.audio && 'audio', model.image && 'document'].filter(Boolean);
+  const kinds = [model.image && 'image', model.audio && 'audio', model.document && 'document'].filter(Boolean);
   tray.allow(kinds);
   decideTray.allow(model.image ? ['image'] : []);
   byId('attach').hidden = !kinds.length;
