@@ -59,7 +59,8 @@ struct EngineResult {
 /// Called on the engine's thread, which waits: they hand on and return. They may call Engine::cancel(), on_done and
 /// on_error also Engine::submit(). After on_done or on_error nothing follows.
 struct EngineCallbacks {
-  /// Tokens of the prompt computed so far, those that were kept included.
+  /// Tokens of the prompt computed so far, those that were kept included; several times a second, also within a
+  /// picture, whose tokens are computed layer by layer.
   std::function<void(std::int64_t done, std::int64_t total)> on_progress{};
   /// Returning false ends this answer.
   std::function<bool(std::int64_t answer, const TokenEvent& event)> on_token{};

@@ -40,6 +40,10 @@ class BatchStep {
   [[nodiscard]] bool running() const noexcept { return running_; }
   [[nodiscard]] std::span<const StepPart> parts() const noexcept { return parts_; }
   [[nodiscard]] std::int64_t rows() const noexcept { return rows_; }
+  /// Share of the layers that have run.
+  [[nodiscard]] double progress() const noexcept {
+    return static_cast<double>(next_layer_) / static_cast<double>(model_.config.text.layers.size());
+  }
   /// Of what begin() embedded.
   [[nodiscard]] const MediaSeconds& media_seconds() const noexcept { return seconds_; }
 

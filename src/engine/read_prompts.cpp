@@ -41,6 +41,18 @@ void Scheduler::read_prompts() {
   if (over) {
     note_rate();
     finish_reading();
+    return;
+  }
+  for (const StepPart& part : reading_.parts()) {
+    const double rows = static_cast<double>(part.rows) * reading_.progress();
+    report_progress(reader(part), part.context->cached_length() + static_cast<std::int64_t>(rows));
+  }
+}
+
+void Scheduler::report_progress(Running& running, std::int64_t done) {
+  const auto& on_progress = running.job->callbacks.on_progress;
+  if (on_progress && !running.over && !running.walk.has_value()) {
+    on_progress(done, running.prompt->length());
   }
 }
 
@@ -125,9 +137,7 @@ void Scheduler::finish_reading() {
     if (running.keep_at > 0 && context.cached_length() == running.keep_at) {
       keep_copy(running);
     }
-    if (running.job->callbacks.on_progress && !running.walk.has_value()) {
-      running.job->callbacks.on_progress(context.cached_length(), context.length());
-    }
+    report_progress(running, context.cached_length());
     if (!running.hidden_sums.empty()) {
       reading_.add_hidden_states(i, running.hidden_sums);
     }

@@ -89,6 +89,7 @@ class Scheduler {
   void read_prompts();
   bool begin_reading();
   [[nodiscard]] std::int64_t next_rows(const Running& running) const;
+  void report_progress(Running& running, std::int64_t done);
   void note_rate();
   void finish_reading();
   void keep_copy(Running& running);

@@ -113,6 +113,7 @@ TEST(Engine, AnswersAreTheSameAloneAndInACrowd) {
     EXPECT_EQ(waiters[i].result->answers.at(0).tokens,
               alone(model, all[i], greedy(9 + static_cast<std::int64_t>(i)), {.prefill_chunk = 32}));
     EXPECT_EQ(waiters[i].text[0], waiters[i].result->answers[0].text);
+    EXPECT_TRUE(std::is_sorted(waiters[i].progress.begin(), waiters[i].progress.end()));
     EXPECT_EQ(waiters[i].progress.back(), static_cast<std::int64_t>(waiters[i].result->prompt.ids.size()));
   }
   EXPECT_EQ(engine.stats().finished, static_cast<std::int64_t>(all.size()));
