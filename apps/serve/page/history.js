@@ -22,6 +22,10 @@ export class History {
   async show(current = this.current) {
     this.current = current;
     const entries = await this.store.list();
+    // A growing answer is stored every few seconds; a name being written and the focus must survive that.
+    const shown = JSON.stringify([current, entries.map(({ id, title }) => [id, title])]);
+    if (shown === this.shown || byId('history').querySelector('input')) return;
+    this.shown = shown;
     byId('history').replaceChildren(...entries.map((entry) => this.node(entry)));
     byId('history-empty').hidden = entries.length > 0;
     byId('export').disabled = entries.length === 0;
@@ -47,6 +51,8 @@ export class History {
         await this.store.rename(id, name).catch((error) => toast(error.message, true));
         this.on.renamed(id, name);
       }
+      this.shown = '';
+      field.remove();
       await this.show();
     };
     field.addEventListener('keydown', (event) => {

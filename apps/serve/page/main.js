@@ -47,7 +47,7 @@ function showView() {
   if (wanted === 'chat') {
     chat.toEnd();
     // A phone would cover half the page with its keyboard.
-    if (matchMedia('(pointer: fine)').matches) byId('message').focus();
+    if (!matchMedia('(pointer: coarse)').matches) byId('message').focus();
   }
 }
 

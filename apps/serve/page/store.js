@@ -90,9 +90,11 @@ export class Store {
     }
     const items = messages.flatMap((message) => message.attachments ?? []);
     const fresh = items.filter((item) => !this.written.has(item.id));
+    let transaction = null;
     try {
-      const transaction = this.db.transaction(STORES, 'readwrite');
+      transaction = this.db.transaction(STORES, 'readwrite');
       const done = finished(transaction);
+      done.catch(() => {});  // awaited below, unless a put throws before
       const blobs = transaction.objectStore('blobs');
       transaction.objectStore('conversations').put({ id, title, created, updated });
       transaction.objectStore('bodies').put({ id,
@@ -106,6 +108,9 @@ export class Store {
       fresh.forEach((item) => this.written.add(item.id));
       this.memory.delete(id);
     } catch (error) {
+      try {
+        transaction?.abort();
+      } catch { /* it has aborted by itself */ }
       this.memory.set(id, structuredClone(conversation));
       throw new Error(sentence(error));
     }

@@ -138,11 +138,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return False
 
     def do_GET(self):
-        if self.path == "/props":
+        path = self.path.split("?")[0]
+        if path == "/props":
             if self.allowed():
                 self.reply(200, self.server.props)
             return
-        name = "index.html" if self.path == "/" else self.path[1:]
+        name = "index.html" if path == "/" else path[1:]
         file = self.server.page / name
         if not re.fullmatch(r"[a-z]+\.(html|css|js)", name) or not file.is_file():
             self.reply(404, b"not found", "text/plain")
