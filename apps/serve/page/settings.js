@@ -11,7 +11,7 @@ const FIELDS = [...Object.keys(NUMBERS), 'image_budget', 'system', 'theme', 'rat
 export const settings = { temperature: '', top_p: '', top_k: '', max_tokens: '', image_budget: '', system: '', theme: '', rate: '1', thinking: false };
 
 /** The model behind the page; all kinds of input are offered until the server says otherwise. */
-export const model = { id: '', name: '', demo: false, budgets: [70, 140, 280, 560, 1120], image: true, audio: true };
+export const model = { id: '', name: '', demo: false, budgets: [70, 140, 280, 560, 1120], image: true, audio: true, document: false };
 
 function load() {
   let stored = null;
@@ -88,6 +88,7 @@ export async function loadProps() {
   model.demo = found.demo === true;
   model.image = found.modalities?.image !== false;
   model.audio = found.modalities?.audio !== false;
+  model.document = found.modalities?.document === true;
   if (Array.isArray(budgets) && budgets.every((budget) => Number.isInteger(budget) && budget > 0)) model.budgets = budgets;
   for (const select of document.querySelectorAll('select.budgets')) {
     const chosen = select.id === 'set-image_budget' ? settings.image_budget : select.value || String(model.budgets[0] ?? '');

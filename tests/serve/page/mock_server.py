@@ -96,7 +96,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def default_props():
-    return {"model": {"id": "gemma-4-12b-it", "name": "Gemma 4 12B", "demo": False, "modalities": {"image": True, "audio": True, "video": False}},
+    return {"model": {"id": "gemma-4-12b-it", "name": "Gemma 4 12B", "demo": False, "modalities": {"image": True, "audio": True, "document": True, "video": False}},
             "image_budgets": [70, 140, 280, 560, 1120], "limits": {}}
 
 
