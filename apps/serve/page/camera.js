@@ -6,7 +6,7 @@ import { attachmentFrom } from './media.js';
 
 /** One camera shown in one video element. */
 export class Camera {
-  /** @param {HTMLVideoElement} video @param {HTMLSelectElement} select filled with the cameras there are */
+  /** `select` is filled with the cameras there are. */
   constructor(video, select) {
     this.video = video;
     this.select = select;

@@ -11,7 +11,6 @@ const SAVE_EVERY_MS = 3000;
 
 /** The view of one conversation and what can be done with it. */
 export class Chat {
-  /** @param {Store} store @param {History} history @param {Tray} tray */
   constructor(store, history, tray) {
     Object.assign(this, { store, history, tray });
     this.field = byId('message');

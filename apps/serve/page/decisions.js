@@ -17,7 +17,6 @@ const blank = (type = 'predicate') => ({ type, name: '', instructions: '', optio
 
 /** The decisions view. */
 export class Decisions {
-  /** @param {Tray} tray of pictures */
   constructor(tray) {
     this.tray = tray;
     this.questions = Decisions.remembered();
@@ -89,7 +88,7 @@ export class Decisions {
         this.questions.splice(index, 1);
         this.draw();
         byId('question-add').focus();
-      }, { class: 'icon-button question-remove' }) : null);
+      }, 'question-remove') : null);
   }
 
   options(question, type) {

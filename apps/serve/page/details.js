@@ -21,7 +21,7 @@ function tokenRows(usage) {
     .map(([number, what]) => `${count(number)} ${what}`);
   return [
     ...row('Prompt', `${count(usage.prompt_tokens ?? 0)} tokens${parts.length ? ` (${parts.join(', ')})` : ''}`),
-    ...row('Answer', `${count(usage.completion_tokens ?? 0)} tokens`)];
+    ...(usage.completion_tokens > 0 ? row('Answer', `${count(usage.completion_tokens)} tokens`) : [])];
 }
 
 function timeRows({ timings, firstTokenMs, totalMs }) {
@@ -45,11 +45,7 @@ function pictureRows(images) {
   });
 }
 
-/**
- * The fold under an answer.
- * @param {Object} meta of the last chunk, see streamChat
- * @returns {HTMLElement|null} null where the server said nothing
- */
+/** The fold under an answer; null where the server said nothing. `meta` is what streamChat returns. */
 export function detailsNode(meta) {
   if (!meta) return null;
   const list = el('dl', { class: 'facts' });
@@ -58,7 +54,7 @@ export function detailsNode(meta) {
   list.append(...timeRows(meta));
   if (!list.childElementCount) return null;
   const smaller = downscaled(meta);
-  const brief = [Number.isFinite(meta.totalMs) ? duration(meta.totalMs) : '', meta.usage ? `${count(meta.usage.completion_tokens ?? 0)} tokens` : '']
+  const brief = [Number.isFinite(meta.totalMs) ? duration(meta.totalMs) : '', meta.usage?.completion_tokens > 0 ? `${count(meta.usage.completion_tokens)} tokens` : '']
     .filter(Boolean).join(' · ');
   return el('details', { class: 'behind' },
     el('summary', {}, el('span', { text: 'Details' }), brief ? el('span', { class: 'muted', text: brief }) : null,

@@ -6,11 +6,9 @@ export const byId = (id) => document.getElementById(id);
 
 /**
  * Makes an element.
- * @param {string} tag
- * @param {Object} [attributes] attribute names and values; `on…` are listeners, `text` is the text; true
- *   stands for an empty attribute, false and null leave it out
+ * @param {Object} [attributes] `on…` are listeners, `text` is the text; true stands for an empty attribute,
+ *   false and null leave it out
  * @param {...(Node|string|null)} children
- * @returns {HTMLElement}
  */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -31,6 +29,7 @@ export function icon(name) {
   const svg = document.createElementNS(SVG, 'svg');
   const use = document.createElementNS(SVG, 'use');
   svg.setAttribute('class', 'icon');
+  svg.setAttribute('viewBox', '0 0 24 24');
   svg.setAttribute('aria-hidden', 'true');
   use.setAttribute('href', `#icon-${name}`);
   svg.append(use);
@@ -38,10 +37,8 @@ export function icon(name) {
 }
 
 /** A button that shows an icon and is named by `label` for tooltips and screen readers. */
-export function iconButton(name, label, onclick, extra = {}) {
-  const attributes = { type: 'button', class: 'icon-button', title: label, 'aria-label': label, onclick };
-  return el('button', { ...attributes, ...extra }, icon(name));
-}
+export const iconButton = (name, label, onclick, className = '') => (
+  el('button', { type: 'button', class: `icon-button ${className}`, title: label, 'aria-label': label, onclick }, icon(name)));
 
 /** Says something to screen readers without taking the focus. Lines are added, so none is cut off by the next. */
 export function announce(text) {

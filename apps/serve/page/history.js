@@ -5,10 +5,7 @@ import { exportAll, readImport } from './transfer.js';
 
 /** The list of conversations. */
 export class History {
-  /**
-   * @param {Store} store
-   * @param {{open: function(string), deleting: function(string), renamed: function(string, string)}} on
-   */
+  /** `on` is told of { open(id), deleting(id), renamed(id, title) }. */
   constructor(store, on) {
     this.store = store;
     this.on = on;

@@ -3,6 +3,7 @@
 
 import { Camera } from './camera.js';
 import { announce, byId, duration, el, growWithText, remember } from './dom.js';
+import { renderMarkdown } from './markdown.js';
 import { dataUrl } from './media.js';
 import { openSettings, requestSettings, systemMessages } from './settings.js';
 import { streamChat } from './stream.js';
@@ -128,7 +129,7 @@ export class Live {
       const result = await streamChat({ ...settings, messages: [...systemMessages(), { role: 'user', content }] }, controller.signal, {
         onText: (piece) => {
           text += piece;
-          byId('live-answer').textContent = text;
+          byId('live-answer').replaceChildren(renderMarkdown(text));
         },
       });
       if (!result.complete) throw new Error('The answer was cut off.');
@@ -153,7 +154,7 @@ export class Live {
     this.lastText = text;
     const list = byId('live-earlier');
     list.prepend(el('li', {}, el('img', { src: URL.createObjectURL(picture), alt: '' }),
-      el('div', {}, el('time', { text: new Date().toLocaleTimeString() }), el('p', { text }))));
+      el('div', {}, el('time', { text: new Date().toLocaleTimeString() }), el('div', { class: 'prose' }, renderMarkdown(text)))));
     while (list.childElementCount > SHOWN) {
       URL.revokeObjectURL(list.lastElementChild.firstElementChild.src);
       list.lastElementChild.remove();

@@ -2,7 +2,7 @@
 
 import { Chat } from './chat.js';
 import { Decisions } from './decisions.js';
-import { byId, toast } from './dom.js';
+import { byId, icon, toast } from './dom.js';
 import { History } from './history.js';
 import { Live } from './live.js';
 import { initSettings, loadProps, model, openSettings } from './settings.js';
@@ -13,6 +13,9 @@ import { Tray, recordingButton } from './tray.js';
 const VIEWS = ['chat', 'live', 'decisions'];
 const TITLES = { chat: 'Chat', live: 'Live', decisions: 'Decisions' };
 
+for (const button of document.querySelectorAll('[data-icon]')) {
+  button.prepend(...button.dataset.icon.split(' ').map(icon));
+}
 const store = await Store.open();
 const tray = new Tray({ list: byId('attachments'), drop: byId('view-chat'), input: byId('attach-file'), regions: true });
 const decideTray = new Tray({ list: byId('decide-attachments'), drop: byId('view-decisions'), input: byId('decide-file') });

@@ -122,12 +122,6 @@ function list(parent, lines, at, depth) {
       next += 1;
     }
     const item = el('li');
-    const task = /^\[([ xX])\]\s+/.exec(inner[0]);
-    if (task) {
-      item.className = 'task';
-      item.append(task[1] === ' ' ? '☐ ' : '☑ ');
-      inner[0] = inner[0].slice(task[0].length);
-    }
     appendBlocks(item, inner, depth + 1);
     node.append(item);
     if (next < lines.length && lines[next].trim() === '' && ITEM.test(lines[next + 1] ?? '')) next += 1;

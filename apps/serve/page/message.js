@@ -5,12 +5,7 @@ import { detailsNode } from './details.js';
 import { renderMarkdown } from './markdown.js';
 import { canSpeak, readAloud } from './speech.js';
 
-/**
- * A message of the person.
- * @param {Object} message
- * @param {function()} onEdit
- * @returns {HTMLElement}
- */
+/** A message of the person. @returns {HTMLElement} */
 export function userNode(message, onEdit) {
   const files = el('ul', { class: 'sent-files', 'aria-label': 'Attachments' }, ...message.attachments.map(sentFile));
   return el('article', { class: 'message user', 'aria-label': 'You' },
@@ -37,7 +32,7 @@ function sentFile(item) {
 
 /** An answer, while it arrives and afterwards. */
 export class AnswerView {
-  /** @param {Object} message @param {function()} onAgain asks for the answer anew */
+  /** `onAgain` asks for the answer anew. */
   constructor(message, onAgain) {
     this.message = message;
     this.onAgain = onAgain;
@@ -121,7 +116,7 @@ export class AnswerView {
     nodes.push(el('div', { class: 'actions' },
       text ? iconButton('copy', 'Copy answer', () => copyText(text)) : null,
       text && canSpeak() ? iconButton('speaker', 'Read aloud', () => readAloud(this.body)) : null,
-      iconButton('again', 'Answer again', this.onAgain, { class: 'icon-button only-last' })));
+      iconButton('again', 'Answer again', this.onAgain, 'only-last')));
     this.foot.replaceChildren(...nodes.filter(Boolean));
   }
 }

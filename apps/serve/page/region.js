@@ -68,6 +68,9 @@ export function chooseRegion(attachment) {
     }
   };
 
+  // Small pictures are enlarged, so that a box can be drawn on them; large ones fit the window.
+  const scale = Math.min((innerWidth * 0.85 - 60) / width, (innerHeight * 0.85 - 220) / height, 880 / width, 6);
+  stage.style.width = `${Math.round(width * scale)}px`;
   image.src = url;
   image.alt = attachment.name;
   show();

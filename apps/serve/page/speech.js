@@ -6,18 +6,10 @@ import { settings } from './settings.js';
 
 const BLOCKS = 'p, li, h3, h4, h5, h6, td, th';
 const HIGHLIGHT = 'reading';
+const sentences = new Intl.Segmenter(undefined, { granularity: 'sentence' });
 
 /** Whether this browser can speak at all. */
 export const canSpeak = () => 'speechSynthesis' in window;
-
-/** Cuts a text into sentences. @returns {Array<{start: number, end: number}>} */
-export function sentencesOf(text) {
-  if (Intl.Segmenter) {
-    return [...new Intl.Segmenter(undefined, { granularity: 'sentence' }).segment(text)]
-      .map(({ index, segment }) => ({ start: index, end: index + segment.length }));
-  }
-  return [...text.matchAll(/[^.!?]+[.!?]*\s*/g)].map((match) => ({ start: match.index, end: match.index + match[0].length }));
-}
 
 /** The sentences of an answer as ranges of its nodes; code is left out, nobody wants to hear it. */
 function rangesOf(root) {
@@ -30,12 +22,12 @@ function rangesOf(root) {
       if (nearest === block) nodes.push(node);
     }
     const text = nodes.map((node) => node.data).join('');
-    for (const { start, end } of sentencesOf(text)) {
-      if (!text.slice(start, end).trim()) continue;
+    for (const { index, segment } of sentences.segment(text)) {
+      if (!segment.trim()) continue;
       const range = new Range();
-      range.setStart(...placeAt(nodes, start));
-      range.setEnd(...placeAt(nodes, end));
-      ranges.push({ range, text: text.slice(start, end).trim(), block });
+      range.setStart(...placeAt(nodes, index));
+      range.setEnd(...placeAt(nodes, index + segment.length));
+      ranges.push({ range, text: segment.trim(), block });
     }
   }
   return ranges;

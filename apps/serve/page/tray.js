@@ -9,13 +9,7 @@ const NAMES = { image: 'pictures', audio: 'sounds', document: 'documents' };
 
 /** Attachments that wait to be sent. */
 export class Tray {
-  /**
-   * @param {Object} parts
-   * @param {HTMLElement} parts.list where the attachments are shown
-   * @param {HTMLElement} parts.drop area that takes dropped and pasted files
-   * @param {HTMLInputElement} parts.input file chooser
-   * @param {boolean} [parts.regions] whether boxes can be drawn
-   */
+  /** `list` shows the attachments, `drop` takes dropped and pasted files, `input` is the file chooser. */
   constructor({ list, drop, input, regions = false }) {
     Object.assign(this, { list, input, regions });
     this.items = [];
@@ -107,7 +101,7 @@ export class Tray {
     const remove = iconButton('close', `Remove ${item.name}`, () => {
       this.set(this.items.filter((other) => other !== item));
       (this.list.querySelector('button') ?? byId('message')).focus();
-    }, { class: 'chip-remove' });
+    }, 'chip-remove');
     if (item.kind !== 'image') {
       return el('li', { class: 'file-chip' }, icon(item.kind === 'audio' ? 'mic' : 'file'), el('span', { class: 'file-name', text: item.name }),
         item.seconds ? el('span', { class: 'muted', text: `${item.seconds.toFixed(1)} s` }) : null, remove);
@@ -118,7 +112,7 @@ export class Tray {
       if (region === undefined) return;
       item.region = region;
       this.show();
-    }, { class: `chip-crop${item.region ? ' is-on' : ''}` });
+    }, `chip-crop${item.region ? ' is-on' : ''}`);
     return el('li', { class: 'thumb', title: item.name },
       el('img', { src: this.urls.get(item.id), alt: item.region ? `${item.name}, part of it chosen` : item.name }), zoom || null, remove);
   }
